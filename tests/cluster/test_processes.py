@@ -287,6 +287,7 @@ class TestEnds:
             assert server.process.wait(SOON) == 2  # the last one gives up the whole
             server.excuse()
 
+    @pytest.mark.cluster
     def test_a_silent_process_is_replaced(self, tmp_path: Path) -> None:
         code = (
             "import fortepiano.processes.child as child\n"
