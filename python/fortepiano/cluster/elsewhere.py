@@ -9,12 +9,10 @@ import msgspec
 
 from fortepiano.cluster import messages
 from fortepiano.cluster.asking import Asking
-from fortepiano.cluster.errands import Errands
+from fortepiano.cluster.everybody import Everybody
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.journeys import Journeys
-from fortepiano.cluster.listings import Listings
 from fortepiano.cluster.mail import Mail
-from fortepiano.cluster.presences import Presences
 from fortepiano.cluster.profiles import Profiles
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
-    from fortepiano.protocol.shared_acts import SharedAct
 
 __all__ = ["Cluster"]
 
@@ -97,14 +94,16 @@ class Cluster:
         self._resyncs = 0
         self.asking = Asking(mail, context.clock.later)
         self.watching = Watching(context.events, mail, context.clock.later)
-        self._nodes: set[int] = set()  # the other nodes that live
         self._profiles = Profiles(context, mail, handlers)
         self._waits = waits = Waits(context.hub)
         self._remotes = RemoteSessions(context, homes, mail, self._profiles, waits, handlers)
-        self._presences = Presences(context, mail, waits, handlers, self._nodes)
-        self._errands = Errands(context, homes, self._stays, mail, waits, self._settle)
-        self._listings = Listings(context, homes, mail, self._on_room_ended)
-        context.directory.on_close = self._on_room_closed
+        self._everybody = everybody = Everybody(
+            context, homes, self._stays, mail, waits, handlers, self._settle
+        )
+        self._listings = everybody.listings
+        self.has_room, self.when_online = everybody.has_room, everybody.when_online
+        self.is_online, self.networks_of = everybody.is_online, everybody.networks_of
+        self.share, self.keeps_house = everybody.share, everybody.keeps_house
         context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
@@ -198,36 +197,11 @@ class Cluster:
         if self._homes.nid is None or self._homes.is_own(room_name):
             call()
         elif session.room_name != room_name or not self.forward(session, raw):
-            self._errands.start(session, room_name, raw, call)
-
-    def has_room(self, room_name: str) -> bool:
-        """Tell whether another node is known to be the home of a room."""
-        return room_name in self._context.room_list.elsewhere
-
-    def when_online(self, session: Session, user_id: str, call: Callable[[], None]) -> None:
-        """Look for a user who has no connection here, for a message that names them."""
-        self._presences.look_for(session, user_id, call)
-
-    def is_online(self, user_id: str) -> bool:
-        """Tell, while `when_online` calls, whether the user was found."""
-        return self._presences.is_online(user_id)
-
-    def networks_of(self, user_id: str) -> list[str]:
-        """Return, while `when_online` calls, the ids of the networks around the user."""
-        return self._presences.networks_of(user_id)
+            self._everybody.errands.start(session, room_name, raw, call)
 
     def is_own(self, session: Session) -> bool:
         """Tell whether the connection of a session is one of this node."""
         return session not in self._remotes
-
-    def share(self, act: SharedAct) -> None:
-        """Let all other nodes act on their connections as this one does."""
-        if self._nodes:
-            self._mail.post_all(messages.Act(act))
-
-    def keeps_house(self) -> bool:
-        """Tell whether this node does what one node does for all: the oldest one that lives."""
-        return self._homes.nid is None or self._homes.nid <= min(self._nodes, default=65_535)
 
     def note_participant(self, participant: Participant) -> None:
         """Note that a participant may have other tabs, another quota, or the crown."""
@@ -256,19 +230,6 @@ class Cluster:
         else:
             self._context.hub.set_epoch(room.number, epoch)
             self._listings.begin(room)
-
-    def _on_room_closed(self, name: str) -> None:
-        """Let others show a room no more, and let any node be its home."""
-        epoch = self._homes.epoch(name)
-        self._homes.release(name)
-        self._listings.end(name, epoch)
-
-    def _on_room_ended(self, name: str) -> None:
-        """Show a permanent room that has no home any more as the store has it."""
-        record = self._context.store.room(name)
-        is_known = name in self._context.directory.rooms
-        if is_known or (record is not None and record.until is None):
-            self._handlers().renew(name, lambda: None)
 
     # Called for operators
 
@@ -325,7 +286,7 @@ class Cluster:
     def on_node_joined(self, nid: int) -> None:
         """Hear a node, whose number another one may have had that is gone."""
         self._gone.discard(nid)
-        self._nodes.add(nid)
+        self._everybody.nodes.add(nid)
 
     def on_node_gone(self, nid: int) -> None:
         """End the sessions of a node that is gone, and look for new homes of its rooms.
@@ -333,15 +294,13 @@ class Cluster:
         Messages of it may still come, if it only paused. Nobody heeds them.
         """
         self._gone.add(nid)
-        self._nodes.discard(nid)
-        self._presences.on_node_gone(nid)
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)
         self.asking.on_node_gone(nid)
         self.watching.on_node_gone(nid)
         for replica in self._stays.replicas(nid):
             self._lose(list(replica.stays))
-        self._listings.on_node_gone(nid)
+        self._everybody.on_node_gone(nid)
 
     def on_event(self, event: Event) -> None:
         """Handle what the hub leaves to Python of the publications of other nodes.
@@ -427,6 +386,8 @@ class Cluster:
                 self._remotes.on_rights(nid, message)
             case messages.Resync():
                 self._remotes.on_resync(nid, message)
+            case messages.Errand():
+                self._remotes.on_errand(nid, message)
             case messages.Profile():
                 self._profiles.adopt(message)
             case messages.Lost():
@@ -438,27 +399,8 @@ class Cluster:
             case messages.Ask() | messages.Told() | messages.Watch() | messages.Happened():
                 self._on_operator(nid, message)
             case _:
-                self._on_message_for_all(nid, message)
-
-    def _on_message_for_all(self, nid: int, message: messages.Message) -> None:
-        """Handle a message about no room in which sessions of this node are."""
-        match message:
-            case messages.Act():
-                self._handlers().act(message.act)
-            case messages.Rooms():
-                self._listings.on_rooms(nid, message)
-            case messages.RoomsWanted():
-                self._listings.on_wanted(nid, message)
-            case messages.WhoIs():
-                self._presences.on_who_is(nid, message)
-            case messages.Presence():
-                self._presences.on_presence(nid, message)
-            case messages.Errand():
-                self._remotes.on_errand(nid, message)
-            case messages.ErrandDone():
-                self._errands.on_done(message)
-            case _:
-                self._on_answer(message)
+                if not self._everybody.on_message(nid, message):
+                    self._on_answer(message)
 
     def _on_operator(
         self, nid: int, message: messages.Ask | messages.Told | messages.Watch | messages.Happened
@@ -497,6 +439,8 @@ class Cluster:
                 self._context.outbound.notify_once(stay.session, message.code, message.why)
             case messages.Charge():
                 self._handlers().charge(stay.session, message.size)
+            case _:
+                return  # no home sends the others
 
     def _on_standing(self, stay: OwnStay, message: messages.Standing) -> None:
         stay.is_holder = message.is_holder

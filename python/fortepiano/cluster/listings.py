@@ -77,7 +77,9 @@ class Listings:
 
     def begin(self, room: Room) -> None:
         """Note that this node is the home of a room from now on."""
-        self._adopt({room.name: None})
+        self._owners.pop(room.name, None)
+        if room.name in self._context.room_list.elsewhere:
+            self._context.room_list.adopt({room.name: None}, self._context.directory.rooms)
         self.note(room)
 
     def end(self, name: str, epoch: int | None) -> None:
@@ -112,10 +114,12 @@ class Listings:
         """Send all nodes what has changed."""
         ended, self._ended = self._ended, {}
         rooms, self._changed = self._described(self._changed, bool(self._wanting)), set()
-        for name, epoch in ended.items():
-            if self._published.get(name) == epoch:
-                del self._published[name]
-        self._published |= {room.name: room.epoch for room in rooms}
+        there = {room.name: room.epoch for room in rooms}
+        # A reign goes on if people come before it is over.
+        ended = {name: epoch for name, epoch in ended.items() if there.get(name) != epoch}
+        for name in ended:
+            self._published.pop(name, None)
+        self._published |= there
         for page in _pages(rooms):
             self._mail.post_all(Rooms(page))
         if ended:

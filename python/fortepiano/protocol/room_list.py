@@ -75,20 +75,21 @@ class _Complete:
 
     Attributes:
         rules: The rules of play that were in force when the list was made.
-        changed: Names of rooms whose entries are out of date.
+        changed: Names of rooms whose entries are out of date, in the order of the list.
         entries: The serialised entry of each room, by name.
         payload: The whole message; None if an entry has changed since it was made.
     """
 
     rules: Rules
-    changed: set[str]
+    changed: dict[str, None]
     entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
     payload: bytes | None = None
 
     def update(self, rooms: Mapping[str, Room], elsewhere: Mapping[str, RoomElsewhere]) -> None:
         """Serialise the rooms that have changed, and remove those that are not shown any more."""
         # An empty room ends without notice.
-        self.changed |= self.entries.keys() - rooms.keys() - elsewhere.keys()
+        gone = self.entries.keys() - rooms.keys() - elsewhere.keys()
+        self.changed |= dict.fromkeys(gone)
         for name in self.changed:
             entry = self._entry(rooms.get(name), elsewhere.get(name))
             if entry is not None:
@@ -194,7 +195,7 @@ class RoomList:
         """Return the list of all rooms; new rules of play make all entries anew."""
         rules, complete = self._live.rules, self._complete
         if complete is None or complete.rules is not rules:
-            complete = self._complete = _Complete(rules, {*rooms, *self.elsewhere})
+            complete = self._complete = _Complete(rules, dict.fromkeys((*rooms, *self.elsewhere)))
         complete.update(rooms, self.elsewhere)
         return complete
 
@@ -247,7 +248,7 @@ class RoomList:
         """
         self.on_change(room)
         if self._complete is not None:
-            self._complete.changed.add(room.name)
+            self._complete.changed[room.name] = None
         if not self._readers or not (is_listed(room) or was_listed):
             return
         if not self._is_due:
@@ -284,7 +285,7 @@ class RoomList:
             if room is not None:
                 self.elsewhere[name] = room
             if self._complete is not None:
-                self._complete.changed.add(name)
+                self._complete.changed[name] = None
             if room is None and name in here:
                 self.note_change(here[name], was_listed=before is not None and before.is_listed)
             else:
