@@ -396,16 +396,12 @@ class Cluster:
                 self._listings.ask(nid)
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
-            case messages.Ask() | messages.Told() | messages.Watch() | messages.Happened():
-                self._on_operator(nid, message)
             case _:
                 if not self._everybody.on_message(nid, message):
-                    self._on_answer(message)
+                    self._on_answer(nid, message)
 
-    def _on_operator(
-        self, nid: int, message: messages.Ask | messages.Told | messages.Watch | messages.Happened
-    ) -> None:
-        """Handle what an operator wants to know, here or there."""
+    def _on_operator(self, nid: int, message: messages.Message) -> None:
+        """Handle a message of an operator's, or for one; the others are about ended stays."""
         match message:
             case messages.Ask():
                 self.asking.on_ask(nid, message)
@@ -415,11 +411,14 @@ class Cluster:
                 self.watching.on_watch(nid)
             case messages.Happened():
                 self.watching.on_happened(nid, message)
+            case _:
+                return
 
-    def _on_answer(self, message: messages.Message) -> None:
+    def _on_answer(self, nid: int, message: messages.Message) -> None:
         """Handle a message of a home about a stay, unless the stay has ended."""
         stay = self._stays.get(getattr(message, "stay", 0))
         if stay is None:
+            self._on_operator(nid, message)
             return
         match message:
             case messages.Admitted():
