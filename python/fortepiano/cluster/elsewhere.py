@@ -397,12 +397,11 @@ class Cluster:
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
             case _:
-                is_handled = self._everybody.on_message(nid, message)
-                if not (is_handled or self._on_operator(nid, message)):
-                    self._on_answer(message)
+                if not self._everybody.on_message(nid, message):
+                    self._on_answer(nid, message)
 
-    def _on_operator(self, nid: int, message: messages.Message) -> bool:
-        """Handle a question of an operator, or an answer; return False for all other messages."""
+    def _on_operator(self, nid: int, message: messages.Message) -> None:
+        """Handle a message of an operator's, or for one; the others are about ended stays."""
         match message:
             case messages.Ask():
                 self.asking.on_ask(nid, message)
@@ -413,13 +412,13 @@ class Cluster:
             case messages.Happened():
                 self.watching.on_happened(nid, message)
             case _:
-                return False
-        return True
+                return
 
-    def _on_answer(self, message: messages.Message) -> None:
+    def _on_answer(self, nid: int, message: messages.Message) -> None:
         """Handle a message of a home about a stay, unless the stay has ended."""
         stay = self._stays.get(getattr(message, "stay", 0))
         if stay is None:
+            self._on_operator(nid, message)
             return
         match message:
             case messages.Admitted():
