@@ -181,8 +181,8 @@ class TestNames:
         with site.broker.client() as client:
             client.hset("{fortepiano}:c:nodes", "piano", f"7 start {elsewhere.decode()}")
             client.hset("{fortepiano}:c:nids", "7", "start piano")
-            client.zadd("{fortepiano}:c:leases", {"7": (time.time() + 6) * 1000})
-        two = site.node("piano", FORTEPIANO_CLUSTER__LEASE_SECONDS="6")
+            client.zadd("{fortepiano}:c:leases", {"7": (time.time() + 10) * 1000})
+        two = site.node("piano", FORTEPIANO_CLUSTER__LEASE_SECONDS="10")
         assert lines(two, "looking whether the node of the same name lives")
         assert cluster_of(two)["why_alone"] is None
 
