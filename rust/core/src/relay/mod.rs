@@ -121,6 +121,11 @@ impl Relay {
         self.stays.get(&stay).copied()
     }
 
+    /// Return the connection of a stay, if it is in a replica by that stay.
+    fn inside(&self, stay: u32) -> Option<ClientId> {
+        self.visitor(stay).filter(|client| self.entered(*client) == Some(stay))
+    }
+
     /// Return the connection of this node at the origin of an entry.
     fn origin(&self, origin: Origin) -> Option<ClientId> {
         self.visitor(origin.stay).filter(|_| origin.nid == self.nid)
