@@ -194,8 +194,6 @@ pub struct Snapshot<'a> {
     pub solo: bool,
     /// The participant that holds the crown.
     pub holder: Option<u32>,
-    /// The number of participants.
-    pub count: u32,
     /// The participants, in order.
     pub participants: Fields<'a>,
 }
@@ -334,5 +332,5 @@ fn read_snapshot<'a>(fields: &mut Fields<'a>) -> Result<Snapshot<'a>, Malformed>
     for _ in 0..count {
         Described::read(fields)?;
     }
-    Ok(Snapshot { epoch, position, solo, holder, count, participants })
+    Ok(Snapshot { epoch, position, solo, holder, participants })
 }

@@ -66,7 +66,7 @@ struct Visitor {
 }
 
 /// The part of a hub that has joined a cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Relay {
     nid: u16,
     inbox: Box<[u8]>,
