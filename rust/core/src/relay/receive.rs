@@ -163,7 +163,7 @@ impl Hub {
                 if self.visitor(place.stay).is_none() {
                     return Received::Applied;
                 }
-                if self.fits(nid, place).1 {
+                if self.fits(nid, place).0 {
                     return Received::Entered { nid, stay: place.stay, epoch: place.epoch, participant };
                 }
                 (false, place.epoch)
