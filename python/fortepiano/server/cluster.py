@@ -19,6 +19,7 @@ from fortepiano.cluster.redis_registry import RedisRegistry
 from fortepiano.cluster.registry import ForgottenError, NodeGone, TakenError, event_of
 from fortepiano.errors import StartError
 from fortepiano.net.bus import BrokerBus
+from fortepiano.net.bus_errors import BusError, check_url
 from fortepiano.observe.logs import logger
 from fortepiano.server.broker_check import FAILURES, check, trouble
 from fortepiano.store.owner import Fate, fate_of
@@ -96,6 +97,9 @@ class ClusterNode:
         bus: The connection to the broker; it is started once the node has a number.
         rooms: The beginning of the channels of rooms; the epoch follows.
         followers: The part that hears of other nodes; to be set before `start`.
+
+    Raises:
+        StartError: No broker can be at the URL.
     """
 
     followers: Followers
@@ -107,6 +111,10 @@ class ClusterNode:
         self._hub = engine.owner
         self._loop = asyncio.get_running_loop()
         self._place = without_secrets(cluster.url)
+        try:
+            check_url(cluster.url)
+        except BusError as error:
+            raise StartError(f"cluster.url: the broker {self._place} {error}") from None
         self._client = client_for(cluster.url)
         self._inboxes = f"{channels}:n:"
         self._everybody = f"{channels}:a".encode()

@@ -144,6 +144,7 @@ class Server:
         listener = self._listeners.public[0]
         name = settings.cluster.node or f"{owner.host}:{port_of(listener) or name_of(listener)}"
         node = ClusterNode(self.engine, settings, name, description)
+        self.metrics.bus = node.bus
         node.followers = Cluster(
             context,
             node.registry,
