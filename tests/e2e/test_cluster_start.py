@@ -79,6 +79,11 @@ def cluster_of(server: Server) -> dict[str, object]:
     return found
 
 
+def metrics_of(server: Server) -> str:
+    """The metrics of a server."""
+    return httpx.get(f"{server.internal_url}/metrics", trust_env=False).raise_for_status().text
+
+
 def lines(server: Server, event: str) -> list[dict[str, object]]:
     """The lines of a server's log about an event."""
     found = [msgspec.json.decode(line) for line in server.log.splitlines() if event in line]
@@ -92,6 +97,7 @@ class TestTogether:
             status = cluster_of(node)
             assert (status["node"], status["others"]) == (name, [other])
             assert (status["why_alone"], status["differences"]) == (None, [])
+        assert "\nfortepiano_cluster_connected 1.0\n" in metrics_of(two)
         assert two.stop() == 0
         await until(lambda: cluster_of(one)["others"] == [], SOON)
         assert one.stop() == 0
@@ -274,6 +280,11 @@ class TestBrokers:
         assert line.startswith("cluster.url: the broker redis://127.0.0.1:")
         assert told in line
         assert "wrong@" not in line
+
+    @pytest.mark.parametrize("url", ["redis://a:secret:x", "redis+sentinel://a", "rediss://[a"])
+    def test_a_url_of_no_broker_is_refused_in_one_line(self, site: Site, url: str) -> None:
+        line = site.refusal("one", FORTEPIANO_CLUSTER__URL=url)
+        assert line.startswith("cluster.url: ")
 
     def test_one_with_the_rights_that_the_documents_name(self, site: Site) -> None:
         acl = "on >right ~{fortepiano}:* resetchannels &{fortepiano}:* +@all -@dangerous"

@@ -53,17 +53,14 @@ class Broker:
 
     Attributes:
         queues: The messages under way, by sender and receiver.
-        count: The messages published since the beginning.
     """
 
     def __init__(self) -> None:
         self.queues: dict[tuple[Node, Node], deque[tuple[bytes, bytes]]] = {}
         self.subscriptions: dict[bytes, dict[Node, None]] = {}
-        self.count = 0
 
     def publish(self, sender: Node, channel: bytes, message: bytes) -> None:
         """Put a message into the queues of all who subscribe to its channel."""
-        self.count += 1
         for receiver in self.subscriptions.get(channel, ()):
             self.queues.setdefault((sender, receiver), deque()).append((channel, message))
 
@@ -144,7 +141,7 @@ class NodeClient:
 
     Attributes:
         node: The node.
-        session: The session; None before `open` has returned.
+        session: The session.
         id: The user id; empty before `hi`.
         log: All messages that it was sent.
     """
@@ -211,8 +208,7 @@ class Node:
     """One node: a hub with its engine, the handlers, and its view of the cluster.
 
     Attributes:
-        name: The node's name.
-        nid: Its number.
+        nid: The node's number.
         fabric: The cluster.
         is_alive: Whether it has not been killed.
         clients: Its clients.
@@ -299,7 +295,6 @@ class Node:
         event = self.hub.receive_publication(channel, message)
         if event is not None and self.cluster is not None:
             assert event[0] != "garbage", event
-            self.fabric.events.append((self.nid, event))
             self.cluster.on_event(event)
         self.turn()
 
@@ -352,7 +347,6 @@ class Fabric:
         nodes: The nodes.
         broker: Passes on their publications.
         homes: The homes of rooms, as the registry knows them.
-        events: What hubs left to Python: the node's number, and the event.
         now: Seconds since the start.
         store: The store of all nodes.
     """
@@ -362,7 +356,6 @@ class Fabric:
         self.broker = Broker()
         self.homes: dict[str, Home] = {}
         self.epochs = itertools.count(1)
-        self.events: list[tuple[int, tuple[Any, ...]]] = []
         self.now = 0.0
         self.store = _SharedStore()
         self.nodes = [Node(self, nid + 1, self.store, **rules) for nid in range(count)]

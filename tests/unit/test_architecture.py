@@ -66,14 +66,11 @@ LAYERS = [
 ]
 """Folders, the lowest first, that import each other downwards only."""
 
-PURE = ("actions", "cluster", "handlers", "model")
-"""Folders that have no event loop, no socket and no clock of their own."""
-
 WALL_CLOCK = "fortepiano.wall_clock"
 """The clock of stores and commands: handlers and the model are given the time."""
 
 PURE = ("actions", "cluster", "handlers", "model")
-"""Folders whose code is run by tests alone, at a time that they set."""
+"""Folders without an event loop, a socket or a clock: tests run them at a time that they set."""
 
 LOOSE = {
     "fortepiano",

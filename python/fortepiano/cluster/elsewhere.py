@@ -306,7 +306,7 @@ class Cluster:
         """Handle what the hub leaves to Python of the publications of other nodes.
 
         Args:
-            event: The result of `Hub.receive_publication`; None is none.
+            event: The result of `Hub.receive_publication`.
         """
         kind, *rest = event
         if rest[0] in self._gone:
@@ -319,8 +319,6 @@ class Cluster:
             self._on_close(*rest)
         elif kind == "gap":
             self._on_gap(*rest)
-        elif kind == "garbage":
-            _log.warning("a publication is not understood", why=rest[0])
 
     # Events
 
@@ -348,12 +346,14 @@ class Cluster:
         replica = self._stays.replica(epoch)
         if replica is None:
             return
-        stays = [one for one in replica.stays.values() if one.session.stay is one]
+        numbers = [number for number, stay in replica.stays.items() if stay.session.stay is stay]
         for stay in list(replica.stays.values()):
-            if stay not in stays:
-                self._journeys.on_lost(stay)  # the question or its answer may be what is missing
-        if stays:
-            numbers = [stay.number for stay in stays]
+            if stay.session.stay is not stay:
+                # The question or its answer may be what is missing: the home may have the stay.
+                leave = messages.Leave(stay.number)
+                self._mail.post(replica.home.nid, leave, replica.room)
+                self._journeys.on_lost(stay)
+        if numbers:
             resync = messages.Resync(replica.name, epoch, numbers)
             self._resyncs += 1
             self._mail.post(replica.home.nid, resync, replica.room)

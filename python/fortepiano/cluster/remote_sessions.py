@@ -112,10 +112,6 @@ class RemoteSessions:
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
 
-    def __len__(self) -> int:
-        """Return the number of sessions of other nodes."""
-        return len(self._remotes)
-
     def __contains__(self, session: Session) -> bool:
         """Tell whether a session is one of another node."""
         return session in self._by_session

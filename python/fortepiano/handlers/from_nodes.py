@@ -71,13 +71,6 @@ class FromNodes:
         """Take a session out of its room, as it is in another one now."""
         self._try("ch", lambda: rooms.leave(self._context, session))
 
-    def refuse(self, session: Session, *, may_stay: bool) -> None:
-        """Leave a session where it is, or put it into `test/awkward`."""
-        user = session.user
-        if user is not None:
-            refuse = rooms.refuse_entry
-            self._try("ch", lambda: refuse(self._context, session, user, may_stay=may_stay))
-
     def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
         """Give a session of another node its user.
 

@@ -30,10 +30,6 @@ class NodeHandlers(Protocol):
         """Take a session out of its room, as it is in another one now."""
         ...
 
-    def refuse(self, session: Session, *, may_stay: bool) -> None:
-        """Leave a session where it is, or put it into `test/awkward`."""
-        ...
-
     def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
         """Give a session of another node its user.
 

@@ -19,6 +19,7 @@ from fortepiano.cluster.redis_registry import RedisRegistry
 from fortepiano.cluster.registry import ForgottenError, NodeGone, TakenError, event_of
 from fortepiano.errors import StartError
 from fortepiano.net.bus import BrokerBus
+from fortepiano.net.bus_errors import BusError, check_url
 from fortepiano.observe.logs import logger
 from fortepiano.server.broker_check import FAILURES, check, trouble
 from fortepiano.store.owner import Fate, fate_of
@@ -72,6 +73,9 @@ class ClusterNode:
         nodes: All nodes, this one too, as the registry has last named them.
         differences: In what this node differs from others, a line each.
         names: The names of the other nodes, by their numbers.
+
+    Raises:
+        StartError: No broker can be at the URL.
     """
 
     followers: Followers
@@ -83,6 +87,10 @@ class ClusterNode:
         self._hub = engine.owner
         self._loop = asyncio.get_running_loop()
         self._place = without_secrets(cluster.url)
+        try:
+            check_url(cluster.url)
+        except BusError as error:
+            raise StartError(f"cluster.url: the broker {self._place} {error}") from None
         self._client = client_for(cluster.url)
         self._inboxes = f"{channels}:n:"
         self._everybody = f"{channels}:a".encode()

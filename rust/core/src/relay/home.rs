@@ -7,7 +7,7 @@ use crate::hub::room_log::append_joined;
 use crate::hub::Hub;
 use crate::relay::fields::put_bytes;
 use crate::relay::item::{Described, Item, Origin};
-use crate::relay::message::{Kind, Played, Snapshot};
+use crate::relay::message::{Kind, Place, Played, Snapshot};
 use crate::relay::{Home, RoomRelay};
 use crate::slots::SlotId;
 use crate::wire::frame;
@@ -123,7 +123,7 @@ impl Hub {
         it.room = Some(room);
         it.participant = Some(participant);
         who.tabs.push(client);
-        let epoch = home.epoch;
+        let (epoch, position) = (home.epoch, home.position);
         let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
         let is_first = known.is_none();
         match known {
@@ -134,8 +134,7 @@ impl Hub {
             self.send_snapshot(room, origin.nid);
         }
         self.post_to(client, Kind::Entered, |out, stay| {
-            out.extend_from_slice(&epoch.to_le_bytes());
-            out.extend_from_slice(&stay.to_le_bytes());
+            Place { epoch, position, stay }.write(out);
             out.extend_from_slice(&participant.number().to_le_bytes());
         });
     }
@@ -151,7 +150,9 @@ impl Hub {
         let Self { relay: Some(relay), rooms, .. } = self else { return };
         let Some(origin) = relay.remotes.get(&client).copied() else { return };
         let room = rooms.get_mut(from).and_then(|room| room.relay.as_deref_mut());
+        let (mut epoch, mut position) = (0, 0);
         if let Some(home) = room.and_then(RoomRelay::home) {
+            (epoch, position) = (home.epoch, home.position);
             for (nid, count) in &mut home.nodes {
                 *count -= u32::from(*nid == origin.nid);
             }
@@ -159,7 +160,7 @@ impl Hub {
             // Nobody hears what follows: all that is one item, which no replica has.
             home.position += u64::from(home.nodes.is_empty());
         }
-        self.post_to(client, Kind::Left, |out, stay| out.extend_from_slice(&stay.to_le_bytes()));
+        self.post_to(client, Kind::Left, |out, stay| Place { epoch, position, stay }.write(out));
     }
 
     /// Take all connections at edges out of a room that is closed.
@@ -206,11 +207,11 @@ impl Hub {
         self.record_positions(room);
         self.publish_room(room);
         let it = self.rooms.get_mut(room).and_then(|room| room.relay.as_deref_mut());
-        let Some(epoch) = it.and_then(RoomRelay::home).map(|home| home.epoch) else { return };
+        let Some(home) = it.and_then(RoomRelay::home) else { return };
+        let (epoch, position) = (home.epoch, home.position);
         self.stats.sent_frames += 1;
         self.post_to(client, Kind::Participants, |out, stay| {
-            out.extend_from_slice(&epoch.to_le_bytes());
-            out.extend_from_slice(&stay.to_le_bytes());
+            Place { epoch, position, stay }.write(out);
             out.push(u8::from(sees_all));
             put_bytes(out, before);
             put_bytes(out, after);

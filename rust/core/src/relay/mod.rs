@@ -66,7 +66,7 @@ struct Visitor {
 }
 
 /// The part of a hub that has joined a cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Relay {
     nid: u16,
     inbox: Box<[u8]>,
@@ -119,6 +119,11 @@ impl Relay {
     /// Return the connection of a stay, if it is one of this node's and has not ended.
     fn visitor(&self, stay: u32) -> Option<ClientId> {
         self.stays.get(&stay).copied()
+    }
+
+    /// Return the connection of a stay, if it is in a replica by that stay.
+    fn inside(&self, stay: u32) -> Option<ClientId> {
+        self.visitor(stay).filter(|client| self.entered(*client) == Some(stay))
     }
 
     /// Return the connection of this node at the origin of an entry.

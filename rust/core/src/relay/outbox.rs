@@ -18,11 +18,6 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Return whether no publication waits.
-    pub fn is_empty(&self) -> bool {
-        self.marks.is_empty()
-    }
-
     /// Append a publication on the channel that consists of `parts`; return the size of its message.
     #[inline]
     pub fn push(&mut self, channel: &[&[u8]], write: impl FnOnce(&mut Vec<u8>)) -> usize {

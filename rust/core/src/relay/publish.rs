@@ -27,7 +27,7 @@ impl Hub {
             everybody: everybody.into(),
             rooms: rooms.into(),
             gap: gap.us(),
-            ..self.relay.take().map_or_else(Relay::new, |relay| relay.again())
+            ..self.relay.take().map_or_else(Relay::default, |relay| relay.again())
         };
         self.relay = Some(Box::new(relay));
         self.add_node(nid, inbox);
@@ -73,12 +73,6 @@ impl Hub {
         });
         relay.stats.count_publication(size);
         self.need_flush();
-    }
-
-    /// Return whether publications wait for the connection to the broker.
-    #[must_use]
-    pub fn has_publications(&self) -> bool {
-        self.relay.as_ref().is_some_and(|relay| !relay.outbox.is_empty())
     }
 
     /// Call `each` with channel and message of every publication that waits, in order, and forget them.
@@ -238,28 +232,6 @@ impl Hub {
 }
 
 impl Relay {
-    fn new() -> Self {
-        Self {
-            nid: 0,
-            inbox: Box::default(),
-            everybody: Box::default(),
-            rooms: Box::default(),
-            gap: 0,
-            seq: 0,
-            outbox: super::Outbox::default(),
-            nodes: super::AHashMap::default(),
-            heard: super::AHashMap::default(),
-            rooms_to_publish: Vec::new(),
-            nodes_to_publish: Vec::new(),
-            remotes: super::AHashMap::default(),
-            by_origin: super::AHashMap::default(),
-            visitors: super::AHashMap::default(),
-            stays: super::AHashMap::default(),
-            replicas: super::AHashMap::default(),
-            stats: RelayStats::default(),
-        }
-    }
-
     /// Return what remains if the node joins again: all but the numbers of its messages.
     fn again(mut self) -> Self {
         self.seq = 0;
