@@ -53,14 +53,17 @@ class Broker:
 
     Attributes:
         queues: The messages under way, by sender and receiver.
+        count: The messages published since the beginning.
     """
 
     def __init__(self) -> None:
         self.queues: dict[tuple[Node, Node], deque[tuple[bytes, bytes]]] = {}
         self.subscriptions: dict[bytes, dict[Node, None]] = {}
+        self.count = 0
 
     def publish(self, sender: Node, channel: bytes, message: bytes) -> None:
         """Put a message into the queues of all who subscribe to its channel."""
+        self.count += 1
         for receiver in self.subscriptions.get(channel, ()):
             self.queues.setdefault((sender, receiver), deque()).append((channel, message))
 
