@@ -1083,17 +1083,6 @@ class Hub:
             nid: The number of the node.
         """
 
-    def set_spread(self, participant: int, is_spread: bool) -> None:
-        """Set whether a participant has clients at several nodes.
-
-        If so, notes from other nodes cost points here too: no room hears more than one quota of a
-        user.
-
-        Args:
-            participant: The participant's number.
-            is_spread: Whether there are several nodes.
-        """
-
     def begin_stay(self, client: int, stay: int) -> None:
         """Begin a stay of a client elsewhere: what a home sends to the stay reaches the client.
 

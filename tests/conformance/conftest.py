@@ -54,14 +54,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nodes", type=int, default=1, help="how many nodes each server is")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what one node does by itself, where there are several."""
-    if config.getoption("--nodes", default=1) > 1:
-        left_out = [item for item in items if item.get_closest_marker("one_node")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-
-
 class Counting:
     """Counts the tests of each case, also those of other folders in the same run."""
 

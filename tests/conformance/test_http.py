@@ -4,46 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from support.fleet import Fleet
+from support.presets import PRESETS
 from support.raw_peer import TEXT, frame, handshake_request
-from support.server import Server, run_server
+from support.server import Server
 from support.websocket_clients import Client, Clients
-
-pytestmark = pytest.mark.one_node("each process has ports of its own, and answers HTTP by itself")
 
 HI = b'[{"m":"hi"}]'
 
 
-@pytest.fixture(scope="module")
-def hasty() -> Iterator[Server]:
+@pytest.fixture
+def node(server: Server) -> Server:
+    """The server; where it is several nodes, another one for each test."""
+    return server.next_node()
+
+
+@pytest.fixture
+def hasty(fleet: Fleet) -> Server:
     """A server that gives a request head half a second."""
-    with run_server(FORTEPIANO_LIMITS__HEAD_SECONDS="0.5") as running:
-        yield running
+    return fleet.server(PRESETS["quick"], FORTEPIANO_LIMITS__HEAD_SECONDS="0.5")
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/some%20room", "/test/awkward", "/lobby?x=1", "/%E2%82%AC", "/a/b/c"]
 )
 @pytest.mark.case(12)
-def test_every_path_is_the_page(server: Server, path: str) -> None:
-    page = httpx.get(server.url + "/")
-    reply = httpx.get(server.url + path)
+def test_every_path_is_the_page(node: Server, path: str) -> None:
+    page = httpx.get(node.url + "/")
+    reply = httpx.get(node.url + path)
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith("text/html")
     assert reply.text == page.text
 
 
 @pytest.mark.case(12)
-def test_the_pages_assets_are_there(server: Server) -> None:
-    page = httpx.get(server.url + "/").text
+def test_the_pages_assets_are_there(node: Server) -> None:
+    page = httpx.get(node.url + "/").text
     links = re.findall(r'(?:src|href)="(/[^"]+)"', page)
     assert links
     for link in links:
-        reply = httpx.get(server.url + link)
+        reply = httpx.get(node.url + link)
         assert reply.status_code == 200, link
         assert reply.text != page, link
     # Nothing comes from another host.
@@ -75,22 +79,22 @@ async def test_no_path_leads_outside_the_served_files(clients: Clients, path: st
 
 
 @pytest.mark.case(12)
-def test_ws_without_a_handshake_is_400(server: Server) -> None:
-    assert httpx.get(server.url + "/ws").status_code == 400
+def test_ws_without_a_handshake_is_400(node: Server) -> None:
+    assert httpx.get(node.url + "/ws").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health(server: Server, path: str) -> None:
-    assert httpx.get(server.url + path).status_code == 200
+def test_health(node: Server, path: str) -> None:
+    assert httpx.get(node.url + path).status_code == 200
 
 
-def test_health_on_the_internal_port(server: Server) -> None:
-    assert httpx.get(f"{server.internal_url}/healthz").status_code == 200
+def test_health_on_the_internal_port(node: Server) -> None:
+    assert httpx.get(f"{node.internal_url}/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_nothing_can_be_put_there(server: Server, method: str) -> None:
-    assert httpx.request(method, server.url + "/", content=b"x" * 1000).status_code in {404, 405}
+def test_nothing_can_be_put_there(node: Server, method: str) -> None:
+    assert httpx.request(method, node.url + "/", content=b"x" * 1000).status_code in {404, 405}
 
 
 async def test_a_frame_in_the_same_segment_as_the_upgrade_is_not_lost(clients: Clients) -> None:

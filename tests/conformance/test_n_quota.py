@@ -156,12 +156,30 @@ async def test_another_room_of_the_same_class_refills_no_points(
     assert await received_notes(listener) == 0
 
 
-@pytest.mark.one_node("each process keeps a quota for its own sockets; rooms apart share none")
+@pytest.mark.case(55)
+async def test_all_tabs_of_a_user_in_a_room_share_one_quota(
+    clients_with: ClientsFactory, preset: Preset
+) -> None:
+    clients, room = clients_with(**STILL), new_room()
+    listener = await clients.enter(room, address=new_address())
+    guest = await clients.enter(room, address=new_address())
+    tabs = [guest, *[await clients.tab(guest, room) for _ in range(3)]]
+    for tab in tabs:
+        await play(tab, preset.normal.max // 4)
+        assert await received_notes(listener) == preset.normal.max // 4
+    for tab in tabs:
+        await play(tab, 1)
+        await tab.leave()
+    await play(await clients.tab(guest, room), 1)
+    assert await received_notes(listener) == 0
+
+
 @pytest.mark.case(55)
 async def test_all_tabs_of_a_user_share_one_quota(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
-    clients = clients_with(**STILL)
+    # Rooms of several homes share a quota where the user is connected to one node.
+    clients = clients_with(**STILL).by_address()
     rooms = [new_room(), new_room(), new_room()]
     listeners = [await clients.enter(room, address=new_address()) for room in rooms]
     guest = await clients.enter(rooms[0], address=new_address())
@@ -178,7 +196,6 @@ async def test_all_tabs_of_a_user_share_one_quota(
     assert await received_notes(listeners[2]) == 0
 
 
-@pytest.mark.one_node("each process remembers the quotas of those who were connected to it")
 @pytest.mark.case(55)
 async def test_a_reconnect_refills_nothing(clients_with: ClientsFactory, preset: Preset) -> None:
     clients, room = clients_with(**STILL), new_room()

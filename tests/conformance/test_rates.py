@@ -220,10 +220,11 @@ async def test_and_again_after_that(clients_with: ClientsFactory) -> None:
     assert count(await client.received(), "notification") == 1
 
 
-@pytest.mark.one_node("each process has buckets for its own sockets, as for their addresses")
 async def test_all_tabs_of_a_user_have_the_same_buckets(
     clients_by_address: Clients, room: str
 ) -> None:
+    # Each node has buckets for its own connections.
+    clients_by_address.by_address()
     listener = await clients_by_address.enter(room, address=new_address())
     client = await clients_by_address.enter(room, address=new_address())
     tab = await clients_by_address.tab(client, room)
@@ -242,12 +243,11 @@ async def test_all_tabs_of_a_user_have_the_same_buckets(
 SLOW = {"RATE_CHAT__PER_SECOND": "0.01", "RATE_ROOM__PER_SECOND": "0.01", "NODE_ENV": "production"}
 
 
-@pytest.mark.one_node("each process has buckets for its own sockets, as for their addresses")
 @pytest.mark.parametrize("how", ["close", "reset"])
 async def test_a_reconnect_refills_nothing(
     clients_with: ClientsFactory, room: str, how: str
 ) -> None:
-    clients_by_address = clients_with(**SLOW)
+    clients_by_address = clients_with(**SLOW).by_address()
     listener = await clients_by_address.enter(room, address=new_address())
     client = await clients_by_address.enter(room, address=new_address())
     await client.send(*[{"m": "a", "message": "one"}] * 6, *[{"m": "+ls"}] * 10)

@@ -393,19 +393,21 @@ def test_tabs_on_two_nodes_are_one_participant(cluster: Cluster, scene: Scene) -
     assert bob.received() == [[{"m": "m", "id": "ann", "x": 1, "y": 1}]]
 
 
-def test_the_home_spends_for_a_participant_on_two_nodes(cluster: Cluster, scene: Scene) -> None:
+def test_a_user_who_plays_here_and_at_an_edge_has_one_quota(cluster: Cluster, scene: Scene) -> None:
     ann, bob = scene.enter_here("ann"), scene.enter_from(scene.edge, "bob")
-    quota = scene.hub.add_quota(1, 2)
+    quota = scene.hub.add_quota(1, 3)
+    tab = scene.enter_here("tab")
     scene.hub.start_session(bob.remote, quota)
+    scene.hub.start_session(tab.client.number, quota)
     cluster.settle()
-    scene.hub.set_spread(bob.participant, True)
+    play(tab, 0)
     for at in range(4):
         play(bob, at)
     for node in cluster.nodes:
         node.turn(0.003)
         cluster.publish(node)
     cluster.deliver(scene.edge.nid, scene.home.nid)
-    assert len(ann.received()) == 2
+    assert sum(map(len, ann.received())) == 3
 
 
 def test_posts_follow_what_was_played_and_the_stream(cluster: Cluster, scene: Scene) -> None:

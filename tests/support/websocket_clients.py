@@ -100,9 +100,18 @@ class Client:
         path: str = "/ws",
         address: str | None = None,
         agent: str | None = None,
+        node: Server | None = None,
     ) -> Client:
-        """Connect, and wait for the `b` that every connection begins with."""
-        node = server.next_node()
+        """Connect, and wait for the `b` that every connection begins with.
+
+        Args:
+            server: The server.
+            path: The path of the request.
+            address: The loopback address to connect from.
+            agent: The User-Agent.
+            node: The node to connect to; the server's next one, if not given.
+        """
+        node = node or server.next_node()
         connection = await connect(
             node.ws_url + path,
             compression=None,
@@ -319,6 +328,16 @@ class Clients:
         """Begin without clients; all of them will connect to `server`."""
         self.server = server
         self._open: list[Client | RawPeer] = []
+        self._nodes: dict[str, Server] | None = None
+
+    def by_address(self) -> Clients:
+        """Let all connections of an address go to one node; return the collection itself.
+
+        The proxies of docs/operating.md do so, and `serve --processes`. Tests use it for what each
+        node counts for its own connections.
+        """
+        self._nodes = {}
+        return self
 
     async def __aenter__(self) -> Clients:
         """Return the collection itself."""
@@ -338,7 +357,10 @@ class Clients:
         self, *, path: str = "/ws", address: str | None = None, agent: str | None = None
     ) -> Client:
         """Connect a client that has not sent `hi` yet; `agent` is its User-Agent."""
-        client = await Client.open(self.server, path=path, address=address, agent=agent)
+        node = self.server.next_node()
+        if self._nodes is not None and address:
+            node = self._nodes.setdefault(address, node)
+        client = await Client.open(self.server, path=path, address=address, agent=agent, node=node)
         self._open.append(client)
         return client
 

@@ -259,13 +259,10 @@ class RemoteSessions:
 
     def note_participant(self, participant: Participant) -> None:
         """Tell other nodes a participant's quota, and whether the participant holds the crown."""
-        nodes: set[int | None] = set()
         for tab in participant.tabs:
             remote = self._by_session.get(tab)
-            nodes.add(None if remote is None else remote.nid)
             if remote is not None:
                 self._note_standing(remote, participant)
-        self._context.hub.set_spread(participant.number, len(nodes) > 1)
 
     def _note_standing(self, remote: _Remote, participant: Participant) -> None:
         quota = self._context.world.quota_class(participant)

@@ -316,10 +316,6 @@ impl Hub {
         self.get_mut().resnapshot(slot(room), nid);
     }
 
-    fn set_spread(&mut self, participant: i64, is_spread: bool) {
-        self.get_mut().set_spread(slot(participant), is_spread);
-    }
-
     fn begin_stay(&mut self, client: i64, stay: u32) {
         self.get_mut().begin_stay(slot(client), stay);
     }

@@ -23,6 +23,9 @@ impl Hub {
         if room.solo && room.holder != it.participant && !it.plays_anywhere {
             return self.refuse(client, Refusal::Solo);
         }
+        if let (Some(relay), Some(quota)) = (self.relay.as_deref(), it.quota) {
+            self.quotas.note_node(relay.nid(), quota);
+        }
         if !it.quota.is_some_and(|quota| self.quotas.spend(quota, notes.count)) {
             return self.refuse(client, Refusal::Quota);
         }

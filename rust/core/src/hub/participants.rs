@@ -67,7 +67,6 @@ impl Hub {
             next_pointer_at: 0,
             muted: false,
             hidden: false,
-            is_spread: false,
             is_position_known: false,
             next_position: None,
             tabs: Vec::new(),

@@ -33,8 +33,6 @@ pub struct Participant {
     pub muted: bool,
     /// Whether the participant is invisible to others.
     pub hidden: bool,
-    /// Whether the participant has connections at several nodes.
-    pub is_spread: bool,
     /// Whether the stream of the room has the newest pointer position.
     pub is_position_known: bool,
     /// The newest position of the pointer in a replica, which goes to the room's home first.

@@ -45,6 +45,9 @@ pub struct Quotas {
     max: Vec<i32>,
     /// The points spent before their tick, because the client's tick came earlier.
     lent: Vec<i32>,
+    /// The node of a cluster from which the user played last, negative while its count alone does not
+    /// decide; 0 before the first time. See [`Quotas::spend_from`].
+    node: Vec<i32>,
     /// The number of ticks whose points may be spent early.
     forgiven: i32,
     /// The points at each of the last ticks, newest first: one array per tick.
@@ -65,6 +68,7 @@ impl Quotas {
             allowance: Vec::new(),
             max: Vec::new(),
             lent: Vec::new(),
+            node: Vec::new(),
             forgiven: 0,
             history: vec![Vec::new(); history].into(),
             free: Vec::new(),
@@ -165,6 +169,35 @@ impl Quotas {
         true
     }
 
+    /// Spend for notes that another node of a cluster has let pass; return whether they may be played.
+    ///
+    /// That node has the count of a user who is connected to it alone, and ticks at other times: the
+    /// points here follow, and refuse nothing. A user who comes from another node than before may have
+    /// all points there. So the count here decides then, until it is full: all counts are equal again.
+    pub fn spend_from(&mut self, nid: u16, slot: QuotaId, k: u32) -> bool {
+        self.note_node(nid, slot);
+        if self.spend(slot, k) {
+            return true;
+        }
+        let index = slot.index();
+        let may_play = self.node.get(index).is_some_and(|&node| node > 0);
+        if may_play {
+            self.points[index] = self.points[index].min(0);
+        }
+        may_play
+    }
+
+    /// Note from which node of a cluster a user plays; 0 is none.
+    pub fn note_node(&mut self, nid: u16, slot: QuotaId) {
+        let Some(node) = self.node.get_mut(slot.index()) else { return };
+        let nid = i32::from(nid);
+        if node.abs() != nid {
+            *node = if *node == 0 { nid } else { -nid };
+        } else if self.points[slot.index()] == self.max[slot.index()] {
+            *node = nid;
+        }
+    }
+
     /// Spend all points and borrow the missing ones from later ticks; return false if that is too much.
     fn lend(&mut self, index: usize, missing: i64) -> bool {
         let most = i64::from(self.lendable(self.allowance[index], self.max[index]));
@@ -259,7 +292,7 @@ impl Quotas {
     }
 
     fn arrays(&mut self) -> impl Iterator<Item = &mut Vec<i32>> {
-        [&mut self.points, &mut self.allowance, &mut self.max, &mut self.lent]
+        [&mut self.points, &mut self.allowance, &mut self.max, &mut self.lent, &mut self.node]
             .into_iter()
             .chain(&mut self.history)
     }
@@ -399,6 +432,33 @@ mod tests {
             quotas.tick();
             assert_eq!(quotas.points(slot), i32::MAX);
         }
+    }
+
+    #[test]
+    fn the_count_of_a_users_only_node_decides() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend_from(1, slot, 1000));
+        assert!(quotas.spend_from(1, slot, 400), "its tick came earlier");
+        assert_eq!(quotas.points(slot), 0);
+    }
+
+    #[test]
+    fn nodes_together_play_one_quota() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend_from(1, slot, 1100));
+        assert!(!quotas.spend_from(2, slot, 101));
+        assert!(quotas.spend_from(2, slot, 50));
+        assert!(!quotas.spend_from(1, slot, 51));
+        quotas.note_node(3, slot);
+        assert!(quotas.spend(slot, 50), "a connection here has the same count");
+        assert!(!quotas.spend_from(1, slot, 1));
+        for _ in 0..3 {
+            assert!(!quotas.spend_from(1, slot, 1201));
+            quotas.tick();
+        }
+        assert!(quotas.spend_from(1, slot, 1200));
+        assert!(quotas.spend_from(1, slot, 400), "all counts were full");
+        assert!(!quotas.spend_from(2, slot, 1));
     }
 
     #[test]

@@ -69,13 +69,6 @@ impl Hub {
         Some(client)
     }
 
-    /// Set whether a participant has connections at several nodes, so that its quota is spent here too.
-    pub fn set_spread(&mut self, participant: ParticipantId, is_spread: bool) {
-        if let Some(participant) = self.participants.get_mut(participant) {
-            participant.is_spread = is_spread;
-        }
-    }
-
     /// Send a node all that it must know of a room: something of the room's stream was lost.
     pub fn resnapshot(&mut self, room: RoomId, nid: u16) {
         self.publish_room(room);
@@ -325,7 +318,7 @@ impl Hub {
                 if (participant.muted || is_soloed) && !it.plays_anywhere {
                     return false;
                 }
-                if participant.is_spread && !it.quota.is_some_and(|quota| quotas.spend(quota, count)) {
+                if !it.quota.is_some_and(|quota| quotas.spend_from(origin.nid, quota, count)) {
                     return false;
                 }
                 self.play_at_home(place, None, Some(origin), payload);

@@ -96,6 +96,11 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
+    /// Return the number of this node.
+    pub fn nid(&self) -> u16 {
+        self.nid
+    }
+
     /// Return the number of connections at edges.
     pub fn remotes(&self) -> usize {
         self.remotes.len()
