@@ -202,6 +202,10 @@ bench-compare: $(VENV)/.python ## Compare the inner steps with those of another 
 bench-nodes: build $(VENV)/.tools ## Measure what a second node costs (benchmarks/nodes.py); needs redis-server
 	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
 	@PYTHONPATH=tests $(BIN)/python benchmarks/nodes.py
+bench-crowd: build $(VENV)/.tools ## Measure CLIENTS (50000) on PROCESSES (4) of one port: memory, latency
+	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
+	@PYTHONPATH=tests $(BIN)/python benchmarks/crowd.py --clients $(or $(CLIENTS),50000) \
+	    --processes $(or $(PROCESSES),4)
 bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into benchmarks/README.md (QUICK=1)
 	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
 	@$(BIN)/python benchmarks/load/compare_servers.py $(if $(QUICK),--quick) $(ARGS)

@@ -13,19 +13,21 @@ from support.raw_peer import arrival
 from support.scrape import metric
 from support.server import Server
 
-_ROOM = 20
 _SPARE = 500
 
 
 class Crowd:
-    """Clients in rooms of twenty.
+    """Clients in rooms of the same size, each at the next node.
 
     Args:
         server: The server to connect to.
+        people: How many are in a room.
+        rooms: How many rooms there are; whoever comes after all are full goes into the first again.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, people: int = 20, rooms: int = 500) -> None:
         self._server = server
+        self._people, self._rooms = people, rooms
         self._there: deque[socket.socket] = deque()
         self._count = 0
 
@@ -35,8 +37,8 @@ class Crowd:
 
     def come(self) -> None:
         """Connect one more client; its handshake and messages are one segment."""
-        room = f"room {self._count // _ROOM % 500}"
-        one = socket.create_connection(("127.0.0.1", self._server.port))
+        room = f"room {self._count // self._people % self._rooms}"
+        one = socket.create_connection(("127.0.0.1", self._server.next_node().port))
         one.sendall(arrival(room))
         self._there.append(one)
         self._count += 1

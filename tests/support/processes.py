@@ -96,13 +96,17 @@ class Processes(Server):
 
     def sockets(self) -> list[int]:
         """Return how many sockets of clients each process has."""
-        return [self._sockets_of(number) for number in range(self.count)]
+        return self.gauges("sockets")
 
-    def _sockets_of(self, number: int) -> int:
+    def gauges(self, name: str) -> list[int]:
+        """Return a metric of each process."""
+        return [self._gauge(number, name) for number in range(self.count)]
+
+    def _gauge(self, number: int, name: str) -> int:
         text = httpx.get(
             f"http://127.0.0.1:{self.internal_port + number}/metrics", timeout=READY_SECONDS
         ).text
-        (line,) = [it for it in text.splitlines() if it.startswith("fortepiano_sockets ")]
+        (line,) = [it for it in text.splitlines() if it.startswith(f"fortepiano_{name}{{")]
         return int(float(line.split()[1]))
 
     def process_of(self, connect: Callable[[], object]) -> int:

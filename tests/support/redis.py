@@ -44,6 +44,12 @@ class RedisServer:
         """The URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self._process is not None, "the server was never started"
+        return self._process.pid
+
     def content(self, *, without: str) -> dict[str, bytes | None]:
         """Return all keys and their values, packed, except one key."""
         with redis.Redis(port=self.port) as client:

@@ -34,6 +34,9 @@ pub struct Options {
     /// Print one line of JSON.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Number of the first client: generators that run side by side must use different addresses.
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 0)]
+    pub first: usize,
     /// Connect all clients from one address, as one user.
     #[arg(long, global = true)]
     pub one_address: bool,
@@ -49,7 +52,7 @@ pub enum Scenario {
     Connect(Connect),
     /// Some clients play in one room and all receive: deliveries/s, latency, losses.
     Play(Play),
-    /// All clients play, in many small rooms.
+    /// All clients play in many small rooms, or some of them.
     Rooms(Rooms),
     /// All clients move their pointers in one room.
     Mouse(Mouse),
@@ -99,7 +102,10 @@ pub struct Rooms {
     /// Participants in each room.
     #[arg(long, default_value_t = 5, value_parser = some)]
     pub people: usize,
-    /// Messages per second of each client.
+    /// Number of players, spread evenly over the rooms; all clients, if not given.
+    #[arg(long, value_parser = some)]
+    pub players: Option<usize>,
+    /// Messages per second of each player.
     #[arg(long, default_value = "5", value_parser = rate)]
     pub rate: f64,
     /// Notes in each message.
@@ -204,6 +210,9 @@ mod tests {
         assert_eq!((play.rate, play.seconds), (0.5, Duration::from_millis(1500)));
         let options = parse("play --port 9000,9001 --server-pid 7,8,9").unwrap();
         assert_eq!((options.port, options.server_pid), (vec![9000, 9001], vec![7, 8, 9]));
+        let options = parse("rooms --players 9 --first 20000").unwrap();
+        let Scenario::Rooms(rooms) = options.scenario else { panic!("another scenario") };
+        assert_eq!((rooms.players, options.first), (Some(9), 20_000));
     }
 
     #[test]

@@ -29,8 +29,8 @@ const BUSY: f64 = 0.9;
 
 /// Run the chosen scenario.
 pub fn run(options: &Options) -> Result<Report> {
-    let Options { host, port, path, yes_this_host_is_mine, one_address, .. } = options;
-    let target = Target::find(host, port, path, *yes_this_host_is_mine, *one_address)?;
+    let Options { host, port, path, yes_this_host_is_mine, one_address, first, .. } = options;
+    let target = Target::find(host, port, path, *yes_this_host_is_mine, *one_address)?.from(*first);
     let server = options.server_pid.iter().map(|&pid| Process::of(pid)).collect::<Result<_>>()?;
     let bench = Bench { options, target, server };
     match &options.scenario {
@@ -129,10 +129,11 @@ impl Bench<'_> {
     }
 
     fn rooms(&self, rooms: &Rooms) -> Result<Report> {
-        let Rooms { clients, people, rate, notes, seconds } = *rooms;
+        let Rooms { clients, people, players, rate, notes, seconds } = *rooms;
         let wanted = Plan { samples: clients, ..Plan::new(clients, people) };
         let (mut crowd, mut report) = self.gather("rooms", wanted)?;
-        let senders = (0..clients).collect();
+        let players = players.unwrap_or(clients).min(clients);
+        let senders = (0..players).map(|player| player * clients / players).collect();
         let outcome = self.send(&mut crowd, &Traffic { senders, rate, seconds, notes })?;
         outcome.report(&mut report, &crowd);
         Ok(report)

@@ -10,6 +10,8 @@ pub struct Target {
     pub addresses: Vec<SocketAddr>,
     /// Whether every client has an address of its own, and is therefore a user of its own.
     pub spreads: bool,
+    /// The number of the first client, of all that have addresses.
+    first: usize,
     /// The beginning of the handshake, up to its headers.
     pub request: String,
 }
@@ -39,7 +41,12 @@ impl Target {
         );
         let spreads = !one && address.is_ipv4() && address.ip().is_loopback();
         let addresses = ports.iter().map(|&port| SocketAddr::new(address.ip(), port)).collect();
-        Ok(Self { addresses, spreads, request })
+        Ok(Self { addresses, spreads, first: 0, request })
+    }
+
+    /// Give the first client this number: other generators use the addresses before it.
+    pub fn from(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// Return the node that the client with the given number connects to.
@@ -54,7 +61,7 @@ impl Target {
             let [block, net, host] = [number / 64_000 % 190, number / 250 % 256, number % 250];
             Ipv4Addr::new(127, 64 + block as u8, net as u8, 1 + host as u8)
         };
-        self.spreads.then(|| SocketAddr::new(IpAddr::V4(own(number)), 0))
+        self.spreads.then(|| SocketAddr::new(IpAddr::V4(own(self.first + number)), 0))
     }
 }
 
@@ -93,6 +100,8 @@ mod tests {
         let sources: HashSet<_> = (0..100_000).filter_map(|each| target.source(each)).collect();
         assert_eq!(sources.len(), 100_000);
         assert!(sources.iter().all(|source| source.ip().is_loopback()));
+        let other = find("127.0.0.1", false).unwrap().from(60_000);
+        assert_eq!(other.source(7), target.source(60_007));
         let one = Target::find("127.0.0.1", &[1], "", false, true).unwrap();
         assert_eq!(one.source(3), None);
     }
