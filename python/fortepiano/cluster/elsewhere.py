@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,6 +39,9 @@ _BYE = b'{"m":"bye"}'
 
 _BYE_SECONDS = 2.0
 """How long a client that has said `bye` waits for the home of its room."""
+
+_quota_class = lru_cache(maxsize=64)(QuotaClass)
+"""Classes of quotas: thousands of stays have the same few, which take 170 bytes each."""
 
 _log = logger(__name__)
 
@@ -443,7 +446,7 @@ class Cluster:
 
     def _on_standing(self, stay: OwnStay, message: messages.Standing) -> None:
         stay.is_holder = message.is_holder
-        stay.quota = QuotaClass(message.allowance, message.max)
+        stay.quota = _quota_class(message.allowance, message.max)
         user = stay.session.user
         if user is not None and stay.session.stay is stay:
             self._context.hub.set_quota(user.quota, message.allowance, message.max)

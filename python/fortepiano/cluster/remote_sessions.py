@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,22 +47,12 @@ _CHARGED_BYTES = 16_384
 """The bytes, caused by a session, of which its own node is told at once."""
 
 
-class _RemoteConnection:
-    """The connection under a session of another node."""
-
-    def __init__(self, close: Callable[[int, str], None]) -> None:
-        self._close = close
-
-    def close(self, code: int, reason: str = "") -> None:
-        """End the session here, and let its node close the connection."""
-        self._close(code, reason)
-
-
 @dataclass(eq=False, slots=True)
 class _Remote:
-    """A session of another node.
+    """The connection under a session of another node.
 
     Attributes:
+        sessions: All sessions of other nodes.
         nid: The number of that node.
         stay: The number of the stay.
         room: The name of the room, the only one in which the session is.
@@ -72,13 +62,18 @@ class _Remote:
         caused: Bytes caused, of which the node has not been told.
     """
 
+    sessions: RemoteSessions
     nid: int
     stay: int
     room: str
-    session: Session
+    session: Session = field(init=False)
     is_answered: bool = False
     standing: Standing | None = None
     caused: int = 0
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the session here, and let its node close the connection."""
+        self.sessions.close(self, code, reason)
 
 
 class RemoteSessions:
@@ -134,7 +129,7 @@ class RemoteSessions:
         if room is None or self._homes.epoch(message.room) != message.epoch:
             self._mail.post(nid, NotHome(message.stay))
             return
-        remote = self._open(nid, message)
+        remote = self._open(nid, message, room.name)
         handlers, session = self._handlers(), remote.session
         self._profiles.arrive(session, nid, message)
         enter = handlers.place if message.is_placed else handlers.enter
@@ -153,19 +148,17 @@ class RemoteSessions:
     def _run_errand(self, nid: int, message: Errand) -> None:
         is_home = self._homes.epoch(message.room) == message.epoch
         if is_home:
-            remote = self._open(nid, message)
+            remote = self._open(nid, message, message.room)
             self._profiles.arrive(remote.session, nid, message)
             self._handlers().handle(remote.session, message.raw)
             self._end(remote, has_ended=True)
         self._mail.post(nid, ErrandDone(message.stay, is_home))
 
-    def _open(self, nid: int, message: Join | Errand) -> _Remote:
+    def _open(self, nid: int, message: Join | Errand, room: str) -> _Remote:
         client = self._context.hub.attach_remote(nid, message.stay)
-        key, facts = (nid, message.stay), message.session
-        connection = _RemoteConnection(partial(self._close, key))
-        session = Session(client, connection, facts.user_id, is_bot=facts.is_bot)
-        remote = _Remote(nid, message.stay, message.room, session)
-        self._remotes[key] = self._by_session[session] = remote
+        remote, facts = _Remote(self, nid, message.stay, room), message.session
+        session = remote.session = Session(client, remote, facts.user_id, is_bot=facts.is_bot)
+        self._remotes[nid, message.stay] = self._by_session[session] = remote
         return remote
 
     def on_leave(self, nid: int, message: Leave) -> None:
@@ -278,9 +271,9 @@ class RemoteSessions:
         room = self._context.directory.rooms.get(remote.room)
         self._mail.post(remote.nid, message, None if room is None else room.number)
 
-    def _close(self, key: tuple[int, int], code: int, reason: str) -> None:
-        remote = self._remotes.get(key)
-        if remote is not None:
+    def close(self, remote: _Remote, code: int, reason: str) -> None:
+        """End a session, unless it has ended, and let its node close the connection."""
+        if remote.session in self._by_session:
             remote.is_answered = True
             self._depart(remote, has_ended=True)
             self._context.hub.close(remote.session.client, code, reason)

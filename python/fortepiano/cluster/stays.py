@@ -93,7 +93,7 @@ class Stays:
         """
         replica = self._replicas.get(home.epoch) or self._open(room, home)
         self._last += 1
-        stay = OwnStay(room=room, number=self._last, session=session, replica=replica)
+        stay = OwnStay(room=replica.name, number=self._last, session=session, replica=replica)
         self._stays[stay.number] = replica.stays[stay.number] = stay
         self._hub.begin_stay(session.client, stay.number)
         return stay
