@@ -17,6 +17,7 @@ from pathlib import Path
 
 from support.crowd import many_files
 from support.processes import Processes, run_processes
+from support.processor import processor_seconds
 
 GENERATOR = Path(__file__).resolve().parents[1] / "rust" / "target" / "release" / "fortepiano-load"
 
@@ -82,8 +83,8 @@ def played(server: Processes, first: int) -> dict[str, float]:
     return found
 
 
-class Memory:
-    """The memory of each process over time.
+class Costs:
+    """The memory of each process over time, and its share of a core.
 
     Args:
         server: The server.
@@ -91,22 +92,31 @@ class Memory:
 
     def __init__(self, server: Processes) -> None:
         self._server = server
+        self._pids = [*server.pids, server.redis.pid]
         self._people: list[int] = []
-        self._columns: list[list[float]] = []
+        self._columns: list[list[str]] = []
 
-    def note(self) -> None:
+    def note_memory(self) -> None:
         """Note how much each process has now, the broker last."""
         self._people = max(self._people, [*self._server.sockets(), 0], key=sum)
-        pids = [*self._server.pids, self._server.redis.pid]
-        self._columns.append([megabytes(pid) for pid in pids])
+        self._columns.append([f"{megabytes(pid):.1f}" for pid in self._pids])
+
+    @contextmanager
+    def noting_cores(self) -> Iterator[None]:
+        """Note the share of a core that each process takes while the block runs."""
+        began, before = time.monotonic(), [processor_seconds(pid) for pid in self._pids]
+        yield
+        seconds, after = time.monotonic() - began, [processor_seconds(pid) for pid in self._pids]
+        used = [now - then for now, then in zip(after, before, strict=True)]
+        self._columns.append([f"{100 * one / seconds:.0f} %" for one in used])
 
     def show(self) -> None:
-        """Print all that was noted: idle, with all people, and after they played."""
-        print("\n| process | people | idle, MB | with all people, MB | after they played, MB |")
+        """Print all that was noted, in the order of `main`."""
+        print("\n| process | people | idle, MB | a core while some play | with all people, MB |")
         print("| --- | --- | --- | --- | --- |")
         names = [*map(str, range(self._server.count)), "broker"]
         for name, people, *row in zip(names, self._people, *self._columns, strict=True):
-            print(f"| {name} | {people} | {' | '.join(f'{one:.1f}' for one in row)} |")
+            print(f"| {name} | {people} | {' | '.join(row)} |")
 
 
 def main() -> None:
@@ -118,14 +128,14 @@ def main() -> None:
     many_files(EACH_GENERATOR)
     crowd = max(0, options.clients - LISTENERS)
     with run_processes(options.processes) as server:
-        memory = Memory(server)
-        memory.note()
+        costs = Costs(server)
+        costs.note_memory()
         with silent(server, crowd) as generators:
             pace = wait_for(server, crowd, generators)
-            memory.note()
-            found = played(server, crowd)
-            memory.note()
-        memory.show()
+            with costs.noting_cores():
+                found = played(server, crowd)
+            costs.note_memory()
+        costs.show()
     print(f"\n{crowd} people came, {pace:.0f} a second. Then {PLAYERS} played {RATE} a second:")
     names = {"p50_us": "p50", "p95_us": "p95", "p99_us": "p99", "max_us": "longest"}
     print(", ".join(f"{text} {found[name] / 1e3:.1f} ms" for name, text in names.items()))
