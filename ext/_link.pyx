@@ -61,6 +61,8 @@ cdef extern from "core.h" nogil:
     const uint8_t *fortepiano_bus_outbox(fortepiano_bus *bus, size_t *count)
     void fortepiano_bus_clear_outbox(fortepiano_bus *bus)
     void *fortepiano_bus_stats(fortepiano_bus *bus)
+    void *fortepiano_bus_pack(fortepiano_bus *bus)
+    int32_t fortepiano_bus_unpack(fortepiano_bus *bus, void *packed)
 
 cdef enum:
     COLD = 1
@@ -331,6 +333,7 @@ cdef class BusLink:
     cdef object lost
     cdef object resume_callback
     cdef readonly bint is_behind
+    cdef bint is_held
 
     def __cinit__(self):
         self.bus = fortepiano_bus_new()
@@ -375,6 +378,7 @@ cdef class BusLink:
         fortepiano_bus_reset(self.bus)
         self.transport = None
         self.is_behind = False
+        self.is_held = False
         self.lost(exc)
 
     # Called by the server
@@ -421,6 +425,34 @@ cdef class BusLink:
         if self.is_behind:
             self.run_steps()
 
+    def hold(self):
+        self.is_held = True
+
+    def let_go(self):
+        self.is_held = False
+        self.write()
+
+    def fileno(self):
+        # Bytes in the transport's own buffer cannot go along.
+        if not self.is_held or self.transport is None or self.transport.is_closing():
+            return -1
+        if self.transport.get_write_buffer_size():
+            return -1
+        return self.transport.get_extra_info("socket").fileno()
+
+    def pack(self):
+        fortepiano_bus_drain(self.engine.hub, self.bus)
+        cdef object taken = self.take(<PyObject *>fortepiano_bus_pack(self.bus))
+        if taken is None:
+            raise MemoryError
+        return taken
+
+    def unpack(self, dict packed):
+        if fortepiano_bus_unpack(self.bus, <void *><PyObject *>packed) == FAILED:
+            raise ValueError("the state of a connection to the broker is not understood")
+        self.write()
+        self.run_steps()
+
     cdef int fall_behind(self, bint is_behind) except -1:
         if is_behind != self.is_behind and self.transport is not None:
             self.is_behind = is_behind
@@ -442,6 +474,8 @@ cdef class BusLink:
     cdef int write(self) except -1:
         cdef size_t count = 0
         cdef const uint8_t *data
+        if self.is_held:
+            return 0
         fortepiano_bus_drain(self.engine.hub, self.bus)
         data = fortepiano_bus_outbox(self.bus, &count)
         if count:

@@ -12,6 +12,7 @@ mod hub;
 mod quota;
 mod rates;
 mod relay;
+mod relay_handover;
 mod scan;
 mod settings;
 mod stats;
@@ -46,5 +47,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     throttle::register(module)?;
     rates::register(module)?;
     hub::register(module)?;
-    handover::register(module)
+    handover::register(module)?;
+    relay_handover::register(module)
 }

@@ -68,7 +68,31 @@ pub struct Connection {
     pub stats: Stats,
 }
 
+/// The state of an open connection that another process adopts together with the socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Bytes that have come and were not read.
+    pub received: Vec<u8>,
+    /// Bytes to send.
+    pub outbox: Vec<u8>,
+}
+
 impl Connection {
+    /// Return what another process needs to go on.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State { received: self.received[self.from..self.end].to_vec(), outbox: self.outbox.clone() }
+    }
+
+    /// Go on where another process was, and send what is published from now on.
+    pub fn restore(&mut self, state: State) {
+        self.reset();
+        self.end = state.received.len();
+        self.received = state.received;
+        self.outbox = state.outbox;
+        self.open();
+    }
+
     /// Forget all bytes, and drop what is published until [`Self::open`].
     pub fn reset(&mut self) {
         *self = Self { stats: self.stats, ..Self::default() };
@@ -228,6 +252,28 @@ mod tests {
             command::part(&mut out, part);
         }
         out
+    }
+
+    #[test]
+    fn another_connection_goes_on_within_a_message() {
+        let mut first = Connection::default();
+        first.open();
+        first.publish(b"c", b"1");
+        let bytes = [message(b"c", b"whole"), message(b"c", b"cut in two")].concat();
+        let (here, there) = bytes.split_at(bytes.len() - 7);
+        let mut came = Vec::new();
+        let window = first.window();
+        window[..here.len()].copy_from_slice(here);
+        first.feed(here.len());
+        assert!(first.next().is_some());
+        let mut second = Connection::default();
+        second.restore(first.state());
+        assert_eq!(second.outbox(), first.outbox());
+        second.publish(b"c", b"2");
+        assert!(second.outbox().len() > first.outbox().len());
+        feed(&mut second, there, 3, |it| came.push(format!("{it:?}")));
+        let expected = Incoming::Message { channel: b"c", message: b"cut in two" };
+        assert_eq!(came, [format!("{expected:?}")]);
     }
 
     #[test]

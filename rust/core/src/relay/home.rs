@@ -14,7 +14,7 @@ use crate::wire::frame;
 
 impl Participant {
     /// Return the participant as edges know it.
-    fn described(&self, id: ParticipantId) -> Described<'_> {
+    pub(super) fn described(&self, id: ParticipantId) -> Described<'_> {
         Described {
             number: id.number(),
             muted: self.muted,
@@ -111,25 +111,8 @@ impl Hub {
     /// Put a connection at an edge into a room: its node gets the room first, if it has nobody there.
     pub(crate) fn enter_remote(&mut self, client: ClientId, room: RoomId, participant: ParticipantId) {
         self.publish_room(room);
-        let Self { relay: Some(relay), clients, rooms, participants, .. } = self else { return };
-        let (Some(it), Some(origin)) = (clients.get_mut(client), relay.remotes.get(&client).copied()) else {
-            return;
-        };
-        let to = rooms.get_mut(room).and_then(|room| room.relay.as_deref_mut());
-        let (Some(home), Some(who)) = (to.and_then(RoomRelay::home), participants.get_mut(participant))
-        else {
-            return;
-        };
-        it.room = Some(room);
-        it.participant = Some(participant);
-        who.tabs.push(client);
-        let (epoch, position) = (home.epoch, home.position);
-        let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
-        let is_first = known.is_none();
-        match known {
-            Some((_, count)) => *count += 1,
-            None => home.nodes.push((origin.nid, 1)),
-        }
+        let Some((origin, place, is_first)) = self.seat_remote(client, room, participant) else { return };
+        let (epoch, position) = place;
         if is_first {
             self.send_snapshot(room, origin.nid);
         }
@@ -137,6 +120,31 @@ impl Hub {
             Place { epoch, position, stay }.write(out);
             out.extend_from_slice(&participant.number().to_le_bytes());
         });
+    }
+
+    /// Note that a connection at an edge is in a room.
+    ///
+    /// Return its origin, epoch and position of the stream, and whether its node had nobody there.
+    pub(super) fn seat_remote(
+        &mut self,
+        client: ClientId,
+        room: RoomId,
+        participant: ParticipantId,
+    ) -> Option<(Origin, (u64, u64), bool)> {
+        let Self { relay: Some(relay), clients, rooms, participants, .. } = self else { return None };
+        let (it, origin) = (clients.get_mut(client)?, relay.remotes.get(&client).copied()?);
+        let home = rooms.get_mut(room)?.relay.as_deref_mut()?.home()?;
+        let who = participants.get_mut(participant)?;
+        it.room = Some(room);
+        it.participant = Some(participant);
+        who.tabs.push(client);
+        let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
+        let is_first = known.is_none();
+        match known {
+            Some((_, count)) => *count += 1,
+            None => home.nodes.push((origin.nid, 1)),
+        }
+        Some((origin, (home.epoch, home.position), is_first))
     }
 
     /// Take a connection at an edge out of its room.

@@ -9,10 +9,12 @@
 //! - `home`: rooms whose stream is published, and connections at edges, which have no socket here;
 //! - `edge`: replicas, and the connections of this node in them;
 //! - `receive`, `replica`: publications of other nodes;
+//! - [`handover`]: the state that another process adopts;
 //! - [`stats`](mod@stats): counters.
 
 mod edge;
 pub mod fields;
+pub mod handover;
 mod home;
 pub mod item;
 pub mod message;
