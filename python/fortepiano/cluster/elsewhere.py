@@ -9,9 +9,11 @@ import msgspec
 
 from fortepiano.cluster import messages
 from fortepiano.cluster.homes import Homes
+from fortepiano.cluster.islands import Islands
 from fortepiano.cluster.journeys import Journeys
 from fortepiano.cluster.mail import Mail
 from fortepiano.cluster.profiles import Profiles
+from fortepiano.cluster.records import Records
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
 from fortepiano.config.rules import QuotaClass
@@ -30,6 +32,15 @@ if TYPE_CHECKING:
     from fortepiano.protocol.node_handlers import NodeHandlers
 
 __all__ = ["Cluster"]
+
+_AGAIN_SECONDS = 3.0
+"""How long the people of other nodes are awaited, when all nodes begin anew."""
+
+_COURTESY_SECONDS = 0.5
+"""The time that homes have to claim their rooms before others do, when all nodes begin anew."""
+
+_PRESENT_SECONDS = 2.0
+"""How long after a reconnect homes are told which stays there are: then people are back there."""
 
 _log = logger(__name__)
 
@@ -60,13 +71,25 @@ class Cluster:
         self._context = context
         self._handlers = handlers
         self._mail = mail = Mail(context.hub)
-        self._homes = homes = Homes(registry, run, lambda room, then: handlers().renew(room, then))
+        self._homes = homes = Homes(registry, run, self._renew)
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
         self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
         self._gone: set[int] = set()
         self._profiles = Profiles(context, mail, handlers)
-        self._remotes = RemoteSessions(context, homes, mail, self._profiles, handlers)
-        context.directory.on_close = homes.release
+        self._records = records = Records(context.hub)
+        self._remotes = RemoteSessions(context, homes, mail, self._profiles, records, handlers)
+        self._islands = Islands(
+            context,
+            homes,
+            self._stays,
+            self._journeys,
+            self._remotes,
+            mail,
+            handlers,
+            self._settle,
+        )
+        context.directory.on_close = self._on_room_closed
+        context.directory.on_change = records.note_room
         context.elsewhere = self
 
     # What handlers ask (model/elsewhere.py)
@@ -75,7 +98,8 @@ class Cluster:
         """Tell whether this node may not decide by itself about a session in a room."""
         if session in self._remotes:
             return self._remotes.decides(session, room_name)
-        return self._homes.nid is not None and not self._homes.is_own(room_name)
+        homes = self._homes
+        return homes.nid is not None and not homes.is_alone and not homes.is_own(room_name)
 
     def join(self, session: Session, room_name: str, wanted: Any) -> None:
         """Let the home of a room decide whether a session may enter it."""
@@ -112,6 +136,8 @@ class Cluster:
         stay = session.stay
         if not isinstance(stay, OwnStay):
             return False
+        if self._islands.keep(stay.replica, session, raw):
+            return True
         forward = messages.Forward(stay.number, raw)
         self._mail.post(stay.replica.home.nid, forward, stay.replica.room)
         return True
@@ -142,6 +168,10 @@ class Cluster:
         if self._homes.nid is not None:
             self._profiles.note(user)
 
+    def note_chat(self, room: Room) -> None:
+        """Note that the chat of a room has changed."""
+        self._records.note_chat(room)
+
     def note_rights(self, session: Session) -> None:
         """Note that a session has the rights of another scope now."""
         stay = session.stay
@@ -159,6 +189,14 @@ class Cluster:
         else:
             self._context.hub.set_epoch(room.number, epoch)
 
+    def _renew(self, room_name: str, then: Callable[[], object]) -> None:
+        self._islands.renew(room_name, then)
+
+    def _on_room_closed(self, room_name: str) -> None:
+        self._islands.on_close(room_name)
+        self._records.end(room_name)
+        self._homes.release(room_name)
+
     # What the server tells
 
     def on_joined(self, nid: int) -> None:
@@ -170,29 +208,33 @@ class Cluster:
         if nid == self._homes.nid:
             self.on_up()
             return
-        self._remotes.end_all()
+        is_first = self._homes.nid is None
+        for room in self._remotes.await_all():
+            self._islands.await_people(room, _AGAIN_SECONDS)
         self._homes.reset()
         self._homes.nid = nid
+        self._islands.claim_rooms()
         for replica in self._stays.replicas():
-            self._lose(list(replica.stays))
-        for room in list(self._context.directory.rooms.values()):
-            if room.participants:
-                self._homes.find(room.name, partial(self._on_home, room))
-
-    def _on_home(self, room: Room, home: Home | None) -> None:
-        """Be the home of a room that was opened alone, or bring its people to their home."""
-        if home is None or self._context.directory.rooms.get(room.name) is not room:
-            return
-        self._settle(room.name)
-        if home.nid != self._homes.nid:
-            for participant in list(room.participants.values()):
-                for tab in list(participant.tabs):
-                    self._journeys.start(tab, room.name, None, is_placed=True)
+            # The homes of before come first, since nobody need move then.
+            orphan = partial(self._islands.orphan, replica)
+            self._context.clock.later(0 if is_first else _COURTESY_SECONDS, orphan)
 
     def on_up(self) -> None:
         """Bring everything up to date, since messages of all nodes may be missing."""
+        self._islands.join_again()
+        self._journeys.look_again()
+        self._mail.post_all(messages.Unsynced())
         for replica in self._stays.replicas():
             self._resync(replica.home.epoch)
+        self._context.clock.later(_PRESENT_SECONDS, self._present)
+
+    def _present(self) -> None:
+        """Let all homes forget stays of whose end they have not heard."""
+        self._mail.post_all(messages.Present(self._stays.numbers()))
+
+    def on_down(self) -> None:
+        """Go on without other nodes, as no message goes to them or comes from them."""
+        self._islands.cut()
 
     def on_node_joined(self, nid: int) -> None:
         """Hear a node again whose number another one had that is gone."""
@@ -207,7 +249,7 @@ class Cluster:
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)
         for replica in self._stays.replicas(nid):
-            self._lose(list(replica.stays))
+            self._islands.orphan(replica)
 
     def on_event(self, event: Event) -> None:
         """Handle what the hub leaves to Python of the publications of other nodes.
@@ -226,6 +268,8 @@ class Cluster:
             self._on_close(*rest)
         elif kind == "gap":
             self._on_gap(*rest)
+        elif kind == "unheard":
+            self._on_unheard(*rest)
         elif kind == "garbage":
             _log.warning("a publication is not understood", why=rest[0])
 
@@ -250,9 +294,15 @@ class Cluster:
             self._resync(replica.home.epoch)
         self._mail.post(nid, messages.Unsynced())
 
+    def _on_unheard(self, nid: int) -> None:
+        """Let people go on without a home that does not hear this node."""
+        self._context.hub.cut_replicas(nid)
+        for replica in self._stays.replicas(nid):
+            replica.is_silent = True
+
     def _resync(self, epoch: int) -> None:
         replica = self._stays.replica(epoch)
-        if replica is None:
+        if replica is None or replica.is_orphan:
             return
         stays = [one for one in replica.stays.values() if one.session.stay is one]
         for stay in list(replica.stays.values()):
@@ -262,6 +312,7 @@ class Cluster:
             numbers = [stay.number for stay in stays]
             resync = messages.Resync(replica.name, epoch, numbers)
             self._mail.post(replica.home.nid, resync, replica.room)
+        self._islands.send_kept(replica)
 
     def _lose(self, numbers: list[int]) -> None:
         for number in numbers:
@@ -293,11 +344,16 @@ class Cluster:
                 self._remotes.on_resync(nid, message)
             case messages.Profile():
                 self._profiles.adopt(message)
+            case messages.Merge():
+                self._islands.on_merge(message)
             case messages.Lost():
                 self._lose(message.stays)
+            case messages.Present():
+                self._remotes.on_present(nid, message)
             case messages.Unsynced():
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
+                self._mail.post(nid, messages.Present(self._stays.numbers()))
             case _:
                 self._on_answer(message)
 

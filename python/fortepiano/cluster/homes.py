@@ -56,6 +56,7 @@ class Homes:
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
+        is_alone: Whether no other node can be reached, so that nothing is asked.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Homes:
         renew: Callable[[str, Callable[[], object]], None],
     ) -> None:
         self.nid: int | None = None
+        self.is_alone = False
         self._registry = registry
         self._run = run
         self._renew = renew
@@ -88,7 +90,9 @@ class Homes:
             call: Called with the home, at once or later; None if it cannot be found now.
         """
         home = self._remembered(room)
-        if home is not None and room not in self._lines:
+        if self.is_alone:
+            call(home if self.is_own(room) else None)
+        elif home is not None and room not in self._lines:
             call(home)
         else:
             self._enqueue(room, partial(self._find, room, call))

@@ -20,9 +20,11 @@ __all__ = [
     "Join",
     "Leave",
     "Lost",
+    "Merge",
     "Message",
     "Move",
     "NotHome",
+    "Present",
     "Profile",
     "Redirect",
     "Refused",
@@ -179,6 +181,24 @@ class Lost(_Message):
     stays: list[int] = []
 
 
+class Merge(_Message):
+    """Edge to home: what people of the room said while their node was apart.
+
+    Attributes:
+        room: The room's name.
+        lines: The lines of chat, as JSON.
+    """
+
+    room: str
+    lines: list[bytes] = []
+
+
+class Present(_Message):
+    """Edge to home: all stays that the edge has anywhere; others have ended unheard."""
+
+    stays: list[int] = []
+
+
 class Unsynced(_Message):
     """Home to edge: messages of the edge are missing, so all its rooms here need a `Resync`."""
 
@@ -190,8 +210,10 @@ Message: TypeAlias = (
     | Join
     | Leave
     | Lost
+    | Merge
     | Move
     | NotHome
+    | Present
     | Profile
     | Redirect
     | Refused

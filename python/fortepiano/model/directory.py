@@ -59,6 +59,7 @@ class Directory:
         departed: When each remembered user's last connection ended, by user id, oldest first.
         empty_tests: Names of the empty special rooms that still exist, the last used one last.
         on_close: Called with the name of each room that is closed.
+        on_change: Called with each room whose record differs now.
     """
 
     def __init__(self, hub: Hub, store: Store, live: Live) -> None:
@@ -70,6 +71,7 @@ class Directory:
         self.departed: OrderedDict[str, int] = OrderedDict()
         self.empty_tests: OrderedDict[str, None] = OrderedDict()
         self.on_close: Callable[[str], object] = lambda name: None
+        self.on_change: Callable[[Room], object] = lambda room: None
         self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
@@ -119,16 +121,38 @@ class Directory:
             )
             # A change of quota class never adds points. So a new user starts with those of the
             # largest class, and the first room cuts them to its own maximum.
-            rules = self._live.rules
-            classes = (rules.quota_lobby, rules.quota_normal, rules.quota_holder)
-            largest = max(classes, key=lambda quota: quota.max)
-            quota = self._hub.add_quota(largest.allowance, largest.max)
+            quota = self._hub.add_quota(*self._largest_quota())
             user = self.users[user_id] = User(user_id, name, color, quota, since)
         elif not user.sessions:
             self._recall(user)
         user.sessions.append(session)
         self.departed.pop(user_id, None)
         return user
+
+    def _largest_quota(self) -> tuple[int, int]:
+        rules = self._live.rules
+        classes = (rules.quota_lobby, rules.quota_normal, rules.quota_holder)
+        largest = max(classes, key=lambda quota: quota.max)
+        return largest.allowance, largest.max
+
+    def expect(self, user_id: str, make: Callable[[int], User]) -> User:
+        """Return a user who is in a room here, and whose sessions are at other nodes.
+
+        Args:
+            user_id: The user.
+            make: Makes a user who is not known yet, of the number of a quota.
+        """
+        user = self.users.get(user_id)
+        if user is None:
+            quota = self._hub.add_quota(*self._largest_quota())
+            user = self.users[user_id] = make(quota)
+        self.departed.pop(user_id, None)
+        return user
+
+    def forget(self, user: User, now: int) -> None:
+        """Note that a user who was expected does not come."""
+        if not user.sessions:
+            self.departed[user.id] = now
 
     def _recall(self, user: User) -> None:
         """Give a remembered user the stored name: they may have been on another node meanwhile."""
@@ -187,21 +211,41 @@ class Directory:
             name: The room's name, which no other room may have.
             settings: The creator's settings; special rooms ignore them.
         """
+        room = self._made(name, self._hub.open_room())
+        if not room.is_special:
+            room.change(settings)
+        self.rooms[name] = room
+        return room
+
+    def adopt_room(self, name: str, number: int, record: RoomRecord, now: int) -> Room:
+        """Open a room that the hub knows already, of which another node was the home.
+
+        Args:
+            name: The room's name; nobody is in a room of that name here.
+            number: The room's number in the hub.
+            record: The room's record.
+            now: Milliseconds since 1970.
+        """
+        old = self.rooms.pop(name, None)
+        if old is not None:
+            self._hub.close_room(old.number)
+            self.empty_tests.pop(name, None)
+        room = self.rooms[name] = self._made(name, number)
+        room.restore(record, now)
+        return room
+
+    def _made(self, name: str, number: int) -> Room:
         is_special = self.is_special(name)
         chosen = dict(SPECIAL_SETTINGS if is_special else NORMAL_SETTINGS)
         if self._live.rules.lobby_limit and _number_of(name) is not None:
             chosen["limit"] = self._live.rules.lobby_limit
-        room = Room(
+        return Room(
             name,
-            self._hub.open_room(),
+            number,
             is_special=is_special,
             settings=chosen,
             history=self._live.rules.chat_history,
         )
-        if not is_special:
-            room.change(settings)
-        self.rooms[name] = room
-        return room
 
     def set_permanent(self, room: Room, *, is_permanent: bool) -> None:
         """Make a room permanent, so that it outlives its people and restarts; or no longer."""
@@ -213,6 +257,7 @@ class Directory:
 
     def save(self, room: Room) -> None:
         """Write a permanent room into the store; to be called after each change of a room."""
+        self.on_change(room)
         if room.is_permanent and not self._is_frozen:
             self._store.save_room(room.record())
 

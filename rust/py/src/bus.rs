@@ -162,7 +162,11 @@ pub unsafe extern "C" fn fortepiano_bus_drain(hub: *mut Hub, bus: *mut Connectio
     unsafe {
         with(bus, (), |bus| {
             let hub = &mut *hub;
-            hub.drain_publications(|channel, message| bus.publish(channel, message));
+            if bus.is_open() {
+                hub.drain_publications(|channel, message| bus.publish(channel, message));
+            } else {
+                bus.stats.dropped += hub.discard_publications();
+            }
         });
     }
 }
@@ -230,6 +234,9 @@ fn step(py: Python<'_>, hub: &mut Hub, bus: &mut Connection) -> PyResult<Option<
             if let Some(event) = relay::event(py, hub.receive_publication(channel, message))? {
                 return Ok(Some((EVENT, event)));
             }
+        } else if let Incoming::Unheard(nid) = incoming {
+            let event = ("unheard", nid).into_pyobject(py)?;
+            return Ok(Some((EVENT, event.into_any().unbind())));
         } else {
             return Ok(Some((ANSWER, answer(py, incoming)?)));
         }
@@ -245,6 +252,7 @@ fn answer(py: Python<'_>, incoming: Incoming<'_>) -> PyResult<Py<PyAny>> {
         Incoming::Beat(text) => bytes("beat", text)?,
         Incoming::Subscribed(channel) => bytes("subscribed", channel)?,
         Incoming::Unsubscribed(channel) => bytes("unsubscribed", channel)?,
+        Incoming::Unheard(nid) => ("unheard", nid).into_pyobject(py)?,
         Incoming::Fault(fault) => ("broken", fault.to_string()).into_pyobject(py)?,
         Incoming::Reply(tokens) => match tokens[..] {
             [Token::Error(text)] => ("error", String::from_utf8_lossy(text)).into_pyobject(py)?,

@@ -8,6 +8,7 @@ use crate::hub::Hub;
 use crate::relay::fields::put_bytes;
 use crate::relay::item::{Described, Item, Origin};
 use crate::relay::message::{Kind, Played, Snapshot};
+use crate::relay::promotion::Records;
 use crate::relay::{Home, RoomRelay};
 use crate::slots::SlotId;
 use crate::wire::frame;
@@ -52,6 +53,7 @@ impl Hub {
                     rests_until: 0,
                     queued: false,
                     nodes: Vec::new(),
+                    records: Records::default(),
                 })));
             }
         }
@@ -93,6 +95,7 @@ impl Hub {
             for id in members {
                 participants[*id].described(*id).write(out);
             }
+            home.records.write(out);
         });
         relay.stats.snapshots += 1;
         self.need_flush();

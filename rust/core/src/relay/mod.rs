@@ -9,14 +9,18 @@
 //! - `home`: rooms whose stream is published, and connections at edges, which have no socket here;
 //! - `edge`: replicas, and the connections of this node in them;
 //! - `receive`, `replica`: publications of other nodes;
+//! - `echoes`: replicas that go on by themselves while their home does not answer;
+//! - `promotion`: what a replica needs in order to become the home;
 //! - [`stats`](mod@stats): counters.
 
+mod echoes;
 mod edge;
 pub mod fields;
 mod home;
 pub mod item;
 pub mod message;
 mod outbox;
+mod promotion;
 mod publish;
 mod receive;
 mod replica;
@@ -25,10 +29,12 @@ pub mod stats;
 use ahash::AHashMap;
 
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
+use crate::relay::echoes::Echoes;
 use crate::relay::item::Item;
 pub use crate::relay::item::Origin;
 use crate::relay::message::{Header, Kind};
 use crate::relay::outbox::Outbox;
+use crate::relay::promotion::Records;
 pub use crate::relay::receive::Received;
 use crate::relay::stats::RelayStats;
 
@@ -78,6 +84,10 @@ pub(crate) struct Relay {
     /// The number of messages posted to all nodes.
     seq: u32,
     outbox: Outbox,
+    /// The time until which this node may publish, µs: then others may have declared it dead.
+    lease_until: u64,
+    /// The replicas that wait for echoes.
+    unechoed: Vec<RoomId>,
     nodes: AHashMap<u16, Node>,
     heard: AHashMap<u16, Heard>,
     rooms_to_publish: Vec<RoomId>,
@@ -159,6 +169,8 @@ pub(crate) struct Home {
     queued: bool,
     /// The nodes that hear the stream, and the number of connections of each in the room.
     nodes: Vec<(u16, u32)>,
+    /// What the next home needs.
+    records: Records,
 }
 
 impl Home {
@@ -193,6 +205,10 @@ pub(crate) struct Replica {
     stand: Stand,
     /// The participants by the home's numbers.
     numbers: AHashMap<u32, ParticipantId>,
+    /// What this node needs in order to become the home.
+    records: Records,
+    /// What connections here have played, and the home has not sent back.
+    echoes: Echoes,
 }
 
 impl RoomRelay {

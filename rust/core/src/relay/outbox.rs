@@ -23,6 +23,11 @@ impl Outbox {
         self.marks.is_empty()
     }
 
+    /// Return the number of bytes that wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Append a publication on the channel that consists of `parts`; return the size of its message.
     #[inline]
     pub fn push(&mut self, channel: &[&[u8]], write: impl FnOnce(&mut Vec<u8>)) -> usize {

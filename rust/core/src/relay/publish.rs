@@ -6,7 +6,10 @@ use crate::relay::fields::put_bytes;
 use crate::relay::message::{Header, Kind, Log, Played};
 use crate::relay::stats::RelayStats;
 use crate::relay::{Node, Relay};
-use crate::settings::Milliseconds;
+use crate::settings::{Milliseconds, Seconds};
+
+/// The bytes of publications that wait for a lease; receivers find out that more are missing.
+const MOST_HELD: usize = 4 << 20;
 
 impl Hub {
     /// Join a cluster as the node `nid`, or join it again under another number.
@@ -82,9 +85,36 @@ impl Hub {
     }
 
     /// Call `each` with channel and message of every publication that waits, in order, and forget them.
+    ///
+    /// Without a lease everything waits: others may have declared this node dead.
     pub fn drain_publications(&mut self, each: impl FnMut(&[u8], &[u8])) {
+        let now = self.clock.now();
+        if let Some(relay) = self.relay.as_mut() {
+            if relay.lease_until >= now {
+                relay.outbox.drain(each);
+            } else if relay.outbox.len() > MOST_HELD {
+                relay.outbox.drain(|_, _| ());
+            }
+        }
+    }
+
+    /// Forget all publications that wait, as nobody can hear them; return their number.
+    pub fn discard_publications(&mut self) -> u64 {
+        let mut count = 0;
         if let Some(relay) = &mut self.relay {
-            relay.outbox.drain(each);
+            relay.outbox.drain(|_, _| count += 1);
+        }
+        count
+    }
+
+    /// Publish for so long without another call of this kind; `None` for ever.
+    pub fn set_lease(&mut self, lasts: Option<Seconds>) {
+        let now = self.clock.now();
+        if let Some(relay) = &mut self.relay {
+            relay.lease_until = lasts.map_or(u64::MAX, |lasts| now + lasts.us());
+            if !relay.outbox.is_empty() {
+                self.need_flush();
+            }
         }
     }
 
@@ -102,6 +132,7 @@ impl Hub {
 
     /// Publish what is due of all rooms and to all homes.
     pub(crate) fn publish_due(&mut self) {
+        self.check_echoes();
         let Some(relay) = self.relay.as_deref_mut() else { return };
         if relay.rooms_to_publish.is_empty() && relay.nodes_to_publish.is_empty() {
             return;
@@ -247,6 +278,8 @@ impl Relay {
             gap: 0,
             seq: 0,
             outbox: super::Outbox::default(),
+            lease_until: u64::MAX,
+            unechoed: Vec::new(),
             nodes: super::AHashMap::default(),
             heard: super::AHashMap::default(),
             rooms_to_publish: Vec::new(),
@@ -263,6 +296,7 @@ impl Relay {
     /// Return what remains if the node joins again: all but the numbers of its messages.
     fn again(mut self) -> Self {
         self.seq = 0;
+        self.outbox.drain(|_, _| ());
         self.heard.clear();
         self.nodes.remove(&self.nid);
         self.nodes
