@@ -273,6 +273,7 @@ impl Relay {
         Self {
             nid: 0,
             inbox: Box::default(),
+            old_inbox: Box::default(),
             everybody: Box::default(),
             rooms: Box::default(),
             gap: 0,
@@ -296,6 +297,7 @@ impl Relay {
     /// Return what remains if the node joins again: all but the numbers of its messages.
     fn again(mut self) -> Self {
         self.seq = 0;
+        self.old_inbox = std::mem::take(&mut self.inbox);
         self.outbox.drain(|_, _| ());
         self.heard.clear();
         self.nodes.remove(&self.nid);

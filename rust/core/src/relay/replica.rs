@@ -217,7 +217,8 @@ impl Hub {
         let mut before = std::mem::take(before);
         let mut order = Vec::new();
         let mut fields = snapshot.participants;
-        while let Ok(described) = Described::read(&mut fields) {
+        for _ in 0..snapshot.count {
+            let Ok(described) = Described::read(&mut fields) else { break };
             let known = before.remove(&described.number);
             order.extend(self.describe(room, known, &described));
         }
