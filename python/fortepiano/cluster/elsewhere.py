@@ -74,6 +74,7 @@ class Cluster:
         self._homes = homes = Homes(registry, run, self._renew)
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
         self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
+        self._nodes: set[int] = set()  # the other nodes
         self._gone: set[int] = set()
         self._profiles = Profiles(context, mail, handlers)
         self._records = records = Records(context.hub)
@@ -221,9 +222,11 @@ class Cluster:
 
     def on_up(self) -> None:
         """Bring everything up to date, since messages of all nodes may be missing."""
+        for nid in self._nodes:
+            # First of all: where a message is missing, the next one only shows that.
+            self._mail.post(nid, messages.Unsynced())
         self._islands.join_again()
         self._journeys.look_again()
-        self._mail.post_all(messages.Unsynced())
         for replica in self._stays.replicas():
             self._resync(replica.home.epoch)
         self._context.clock.later(_PRESENT_SECONDS, self._present)
@@ -237,7 +240,8 @@ class Cluster:
         self._islands.cut()
 
     def on_node_joined(self, nid: int) -> None:
-        """Hear a node again whose number another one had that is gone."""
+        """Hear a node, even if its number is that of one that is gone."""
+        self._nodes.add(nid)
         self._gone.discard(nid)
 
     def on_node_gone(self, nid: int) -> None:
@@ -245,6 +249,7 @@ class Cluster:
 
         Messages of it may still come, if it only paused. Nobody heeds them.
         """
+        self._nodes.discard(nid)
         self._gone.add(nid)
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)

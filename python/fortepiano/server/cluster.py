@@ -78,6 +78,10 @@ class Followers(Protocol):
         """Go on without other nodes."""
         ...
 
+    def on_node_joined(self, nid: int) -> None:
+        """Hear another node from now on."""
+        ...
+
     def on_node_gone(self, nid: int) -> None:
         """End all that was of another node."""
         ...
@@ -389,6 +393,7 @@ class ClusterNode:
     def _on_node(self, nid: int, name: str) -> None:
         self._names[nid] = name
         self._hub.add_node(nid, self._inbox(nid))
+        self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
 
