@@ -441,6 +441,7 @@ class Fabric:
         self.members: dict[int, Node] = {}
         self.nids = itertools.count(count + 1)
         self._renew_at = 0.0
+        self._remembered: tuple[dict[str, Home], dict[int, Node]] = {}, {}
         self.events: list[tuple[int, tuple[Any, ...]]] = []
         self.now = 0.0
         self.store = _SharedStore()
@@ -506,6 +507,16 @@ class Fabric:
         """Let the broker forget everything; all nodes join anew when they renew their leases."""
         self.homes.clear()
         self.members.clear()
+
+    def remember(self) -> None:
+        """Note what the broker knows now, for `roll_back`."""
+        self._remembered = dict(self.homes), dict(self.members)
+
+    def roll_back(self) -> None:
+        """Let the broker know what it knew when it was noted, as after a failover."""
+        homes, members = self._remembered
+        self.members = {nid: node for nid, node in members.items() if node.is_alive}
+        self.homes = {room: home for room, home in homes.items() if home.nid in self.members}
 
     def next_epoch(self) -> int:
         """Return an epoch that is greater than all before."""

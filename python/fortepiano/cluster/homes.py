@@ -73,6 +73,7 @@ class Homes:
         self._own: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
+        self._is_failing = False
 
     def is_own(self, room: str) -> bool:
         """Tell whether this node is the home of a room."""
@@ -179,8 +180,10 @@ class Homes:
         try:
             home: Home | None = await self._registry.claim(room)
         except Exception as error:
-            _log.warning("the registry does not answer", why=str(error) or repr(error))
+            self._note_failure(error)
             home = None
+        if home is not None:
+            self._is_failing = False
         if nid != self.nid:
             home = None  # this node has got another number meanwhile
         if home is not None and home.nid == nid:
@@ -190,6 +193,12 @@ class Homes:
             self._remember(room, home)
         call(home)
         done()
+
+    def _note_failure(self, error: Exception) -> None:
+        """Log that the registry does not answer, once until it does."""
+        if not self._is_failing:
+            _log.warning("the registry does not answer", why=str(error) or repr(error))
+        self._is_failing = True
 
     def _reign(
         self,
@@ -214,5 +223,5 @@ class Homes:
         try:
             await self._registry.release(room, epoch)
         except Exception as error:
-            _log.warning("the registry does not answer", why=str(error) or repr(error))
+            self._note_failure(error)
         done()
