@@ -1075,6 +1075,15 @@ class Hub:
             RuntimeError: The hub has not joined a cluster.
         """
 
+    def drop_remote(self, client: int) -> None:
+        """Take a client of another node out of its room without a word, before it is detached.
+
+        There it remains in the room's replica, until another home of the room has taken it in.
+
+        Args:
+            client: The client's number.
+        """
+
     def resnapshot(self, room: int, nid: int) -> None:
         """Send a node all that it must know of a room, after the node reported a gap.
 

@@ -135,9 +135,14 @@ class Islands:
             self._journeys.postpone(session, partial(self._handle, session, raw))
 
     def _lose(self, replica: Replica) -> None:
-        """Let the people of a replica enter their room anew."""
+        """Let the people of a replica, of which too little is known, enter their room anew."""
         for stay in list(replica.stays.values()):
-            self._journeys.on_lost(stay)
+            session = stay.session
+            if session.stay is stay:
+                self._stays.end(stay)
+                self._handlers().enter(session, replica.name, None)
+            else:
+                self._journeys.on_lost(stay)
 
     def renew(self, room: str, then: Callable[[], object]) -> None:
         """Make ready for a room of which this node has become the home; then call a function."""
@@ -267,9 +272,11 @@ class Islands:
         if lines:
             self._mail.post(home.nid, Merge(room.name, lines))
         self._remotes.dismiss(room.name)
-        for participant in list(room.participants.values()):
-            for tab in list(participant.tabs):
-                self._journeys.follow(tab, room.name)
+        tabs = [tab for each in room.participants.values() for tab in each.tabs]
+        for tab in tabs:
+            self._journeys.follow(tab, room.name)
+        if not tabs:
+            self._handlers().remove_awaited(room)  # they are at their own nodes
 
     def on_merge(self, message: Merge) -> None:
         """Add to the chat of a room what was said elsewhere."""

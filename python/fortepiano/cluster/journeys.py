@@ -278,13 +278,13 @@ class Journeys:
         self._homes.forget(stay.room)
         journey = self._asked(stay)
         session = stay.session
-        is_there = session.stay is stay
+        if session.stay is stay:
+            self.follow(session, stay.room)
+            return
         self._stays.end(stay)
         if journey is not None:
             journey.stay = None
             self._look(journey)
-        elif is_there:
-            self._handlers().enter(session, stay.room, None)
 
     def _asked(self, stay: OwnStay) -> _Journey | None:
         """Return the journey on which a home was asked for a stay; None without one."""

@@ -302,6 +302,8 @@ class RemoteSessions:
         is_lost: bool = False,
         is_awaited: bool = False,
     ) -> None:
+        if is_awaited:
+            self._context.hub.drop_remote(remote.session.client)
         self._handlers().depart(
             remote.session, has_ended=has_ended, is_lost=is_lost, is_awaited=is_awaited
         )

@@ -312,6 +312,10 @@ impl Hub {
         of_cluster(self.get_mut().attach_remote(nid, stay))
     }
 
+    fn drop_remote(&mut self, client: i64) {
+        self.get_mut().drop_remote(slot(client));
+    }
+
     fn resnapshot(&mut self, room: i64, nid: u16) {
         self.get_mut().resnapshot(slot(room), nid);
     }

@@ -143,16 +143,29 @@ impl Hub {
         });
     }
 
+    /// Take a connection at an edge out of its room, which goes on there until another home has it.
+    pub fn drop_remote(&mut self, client: ClientId) {
+        self.take_remote(client);
+        self.forget_remote(client);
+    }
+
     /// Take a connection at an edge out of its room.
     pub(crate) fn leave_remote(&mut self, client: ClientId) {
-        let Some(it) = self.clients.get_mut(client) else { return };
-        let (Some(from), participant) = (it.room.take(), it.participant.take()) else { return };
+        if self.take_remote(client) {
+            self.post_to(client, Kind::Left, |out, stay| out.extend_from_slice(&stay.to_le_bytes()));
+        }
+    }
+
+    /// Take a connection at an edge out of its room here; return whether it was in one.
+    fn take_remote(&mut self, client: ClientId) -> bool {
+        let Some(it) = self.clients.get_mut(client) else { return false };
+        let (Some(from), participant) = (it.room.take(), it.participant.take()) else { return false };
         if let Some(participant) = self.participants.get_mut(participant) {
             participant.tabs.retain(|tab| *tab != client);
         }
         self.publish_room(from);
-        let Self { relay: Some(relay), rooms, .. } = self else { return };
-        let Some(origin) = relay.remotes.get(&client).copied() else { return };
+        let Self { relay: Some(relay), rooms, .. } = self else { return false };
+        let Some(origin) = relay.remotes.get(&client).copied() else { return false };
         let room = rooms.get_mut(from).and_then(|room| room.relay.as_deref_mut());
         if let Some(home) = room.and_then(RoomRelay::home) {
             for (nid, count) in &mut home.nodes {
@@ -162,7 +175,7 @@ impl Hub {
             // Nobody hears what follows: all that is one item, which no replica has.
             home.position += u64::from(home.nodes.is_empty());
         }
-        self.post_to(client, Kind::Left, |out, stay| out.extend_from_slice(&stay.to_le_bytes()));
+        true
     }
 
     /// Take all connections at edges out of a room that is closed.
