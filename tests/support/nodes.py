@@ -37,6 +37,7 @@ START = 1_795_300_000_000
 _STEP_SECONDS = 0.005
 _WAIT_STEP_SECONDS = 0.05
 _LEASE_SECONDS = 5.0
+_BURIED_AFTER_SECONDS = 8.0
 _QUIET_STEPS = 10
 """After so many steps without a message nothing more comes: longer than all rests of the hub."""
 
@@ -241,6 +242,7 @@ class Node:
         self.is_paused = False
         self.is_cut = False
         self._behind = 0.0  # seconds
+        self.away = 0.0  # how long others have not heard of it; seconds
         self.clients: list[NodeClient] = []
         self.loop = Loop()
         self.hub = make_test_hub(standing_at=START)
@@ -546,8 +548,16 @@ class Fabric:
                 node.advance(seconds)
                 if is_due and node.cluster is not None and not (node.is_paused or node.is_cut):
                     node.renew()
+        self._bury_the_silent(seconds)
         if is_due:
             self._renew_at = self.now + 1.0
+
+    def _bury_the_silent(self, seconds: float) -> None:
+        away = {node for node in self.members.values() if node.is_paused or node.is_cut}
+        for node in list(self.members.values()):
+            node.away = node.away + seconds if node in away else 0.0
+            if node.away >= _BURIED_AFTER_SECONDS and len(away) < len(self.members):
+                self.bury(node)
 
     def wait(self, seconds: float) -> None:
         """Let time pass in which all arrives."""

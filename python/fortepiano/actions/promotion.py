@@ -51,6 +51,7 @@ def promote(
     if holder is not None and crown is not None and state.record.crown is not None:
         room.crown = Crown(crown.user_id, holder, state.record.crown.time, crown.start, crown.end)
     context.world.sync_players(room)
+    _show_participants(context, room)
     for session in sessions:
         participant = room.participants.get(session.user_id)
         if participant is not None:
@@ -67,8 +68,16 @@ def _adopt_participants(context: Context, room: Room) -> None:
         user = context.directory.expect(
             profile.id, lambda quota, profile=profile: made_user(profile, quota)
         )
-        participant = context.world.adopt(user, room, number)
-        participant.appearance = context.outbound.appearance.of(user, room)
+        context.world.adopt(user, room, number)
+
+
+def _show_participants(context: Context, room: Room) -> None:
+    """Show participants as they are: the home before may not have heard of the last changes."""
+    outbound, heads = context.outbound, dict(context.hub.entries(room.number))
+    for participant in room.participants.values():
+        look = participant.appearance = outbound.appearance.of(participant.user, room)
+        if outbound.entry(participant.user, look) != heads[participant.number]:
+            outbound.update(participant)
 
 
 def merge_chat(context: Context, room: Room, lines: Iterable[bytes]) -> None:

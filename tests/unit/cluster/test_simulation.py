@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from hypothesis import note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 
 from support.interleaved import Interleaved
 from support.nodes import Node
 
-_BURIED_AFTER = 6.0
-"""How long a node is frozen or cut off at least before others bury it; seconds."""
-
 
 class Simulation(Interleaved):
     """A cluster of which everything may fail."""
-
-    def mending(self) -> list[Node]:
-        return [node for node in self.alive() if node.is_paused or node.is_cut]
 
     @rule(node=st.integers(0, 2))
     def freeze(self, node: int) -> None:
@@ -72,15 +66,6 @@ class Simulation(Interleaved):
         note("the broker forgets the last changes")
         self.is_healthy = False
         self.fabric.roll_back()
-
-    @precondition(lambda self: self.mending())
-    @rule(node=st.integers(0, 2), seconds=st.sampled_from([_BURIED_AFTER, 12.0]))
-    def bury(self, node: int, seconds: float) -> None:
-        victims = self.mending()
-        victim = victims[node % len(victims)]
-        self.fabric.wait(seconds)
-        note(f"node {victim.nid} is buried")
-        self.fabric.bury(victim)
 
     @rule(seconds=st.sampled_from([0.5, 1.5, 12.0]))
     def let_time_pass(self, seconds: float) -> None:
