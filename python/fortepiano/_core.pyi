@@ -1144,7 +1144,8 @@ class Hub:
             participant: The participant's number at the home.
 
         Returns:
-            The participant's number here; None if the stay has ended or there is no such replica.
+            The participant's number here; None if the stay has ended, the client is closing, or
+            there is no such replica.
         """
 
     def cut_replicas(self, nid: int | None) -> None:

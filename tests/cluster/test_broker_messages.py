@@ -19,7 +19,8 @@ PAIR_PER_SECOND = 500
 OTHERS_PER_SECOND = 20
 """Beats of nodes and what they know of each other."""
 
-JOIN_BYTES = 1000
+JOIN_BYTES = 1500
+"""Of them 500 are the answer to the client, without the lines of chat that it has."""
 
 
 def rate_of_publications(cluster: Cluster, players: list[RawPerson], rate: float) -> float:

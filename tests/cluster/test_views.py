@@ -1,6 +1,7 @@
 """The state of every client, compared with the model, while the tabs of a user are on three nodes.
 
-Names and colours do not change here: each node has users of its own.
+Names and colours do not change here, and nobody is banned who is in another room: outside of rooms,
+each node knows its own people only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[type[ProtocolMachine]]:
         class Here(ProtocolMachine):
             server = running
             is_crown_idle = request.param
-            renames = False
+            spans_nodes = True
 
         yield Here
 

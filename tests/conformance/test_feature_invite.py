@@ -47,6 +47,7 @@ async def test_who_is_nowhere_is_put_somewhere(clients: Clients) -> None:
     await holder.assert_silent()
 
 
+@pytest.mark.one_node("who is there in other rooms")
 async def test_who_is_invited_is_told_and_gets_in(clients: Clients) -> None:
     holder, other = await clients.pair({"inviteOnly": True})
     guest, neighbour = await clients.pair()
@@ -99,6 +100,7 @@ async def test_second_tabs_and_returning_guests_pass(
     assert (await clients_by_address.tab(guest, room)).room == room
 
 
+@pytest.mark.one_node("who is there in other rooms")
 async def test_an_invitation_opens_one_room(clients: Clients) -> None:
     holder, _ = await clients.pair({"inviteOnly": True})
     other, _ = await clients.pair({"inviteOnly": True})

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -23,6 +24,8 @@ pytestmark = [pytest.mark.needs("redis-server"), pytest.mark.timeout(180)]
 
 SOON = 20.0
 """Seconds; only a failing test ever waits that long."""
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 
 ALONE = "this node serves alone until it is in the cluster"
 
@@ -69,7 +72,7 @@ def site() -> Iterator[Site]:
 
 
 def cluster_of(server: Server) -> dict[str, object]:
-    """What a server says of its cluster."""
+    """The part of a server's status about its cluster."""
     headers = {"Authorization": f"Bearer {server.tokens['read']}"}
     answer = httpx.get(f"{server.internal_url}/api/v1/status", headers=headers, trust_env=False)
     found: dict[str, object] = answer.raise_for_status().json()["cluster"]
@@ -105,8 +108,9 @@ class TestTogether:
     async def test_a_killed_node_is_buried(self, site: Site) -> None:
         one, two = site.node("one"), site.node("two")
         two.kill()
-        await until(lambda: cluster_of(one)["others"] == [], SOON)
+        await until(lambda: bool(lines(one, "a node is gone")), SOON)
         (gone,) = lines(one, "a node is gone")
+        assert cluster_of(one)["others"] == []
         assert (gone["node"], gone["why"]) == ("two", "buried")
 
     async def test_a_broker_that_lost_everything_is_joined_again(self, site: Site) -> None:
@@ -133,6 +137,26 @@ class TestTogether:
                     await asyncio.sleep(0.2)
         for took, began, told in times:
             assert -2 <= told - began * 1000 <= took * 1000 + 2
+
+
+class TestStop:
+    async def test_a_room_of_a_stopped_node_goes_on_as_it_was(self, site: Site) -> None:
+        """Its settings and its crown are found at the next node."""
+        one, two = site.node("one"), site.node("two")
+        room, address = new_room(), new_address()
+        async with Clients(one) as here:
+            ann = await here.enter(room, {"color": "#123456"}, address=address)
+            assert one.stop() == 0
+            await ann.closed()
+        async with Clients(two) as there:
+            bea = await there.enter(address=new_address())
+            found = (await bea.join(room))["ch"]
+            assert found["settings"]["color"] == "#123456"
+            assert found["crown"]["userId"] == ann.id
+            assert "participantId" not in found["crown"]
+            ann = await there.enter(address=address)
+            found = (await ann.join(room))["ch"]
+            assert found["crown"]["participantId"] == ann.id
 
 
 class TestNames:
@@ -202,6 +226,17 @@ class TestStore:
         with run_server(FORTEPIANO_STORE__URL=site.store.url) as alone:
             assert site.refusal("one").split(": ", 1)[1].startswith(f"process {alone.pid} on ")
 
+    def test_a_restore_is_refused_beside_nodes(self, site: Site) -> None:
+        one = site.node("one")
+        with one.command_of("backup", "b") as backup:
+            assert backup.wait(SOON) == 0
+        one.stop()
+        site.node("two")
+        with one.command_of("restore", "--force", "b") as restore:
+            told, _ = restore.communicate(timeout=SOON)
+        assert restore.returncode == 2
+        assert "a cluster of servers uses the prefix fortepiano" in told
+
 
 class TestBrokers:
     """Brokers that a node cannot use."""
@@ -237,6 +272,15 @@ class TestBrokers:
         assert line.startswith("cluster.url: the broker redis://127.0.0.1:")
         assert told in line
         assert "wrong@" not in line
+
+    def test_one_with_the_rights_that_the_documents_name(self, site: Site) -> None:
+        acl = "on >right ~{fortepiano}:* resetchannels &{fortepiano}:* +@all -@dangerous"
+        with redis.Redis(port=site.broker.port) as client:
+            client.execute_command("ACL", "SETUSER", "piano", *acl.split())
+        assert acl.partition("~")[2] in DOCUMENT.read_text("utf-8").replace("\n  ", " ")
+        url = f"redis://piano:right@127.0.0.1:{site.broker.port}/0"
+        node = site.node("one", FORTEPIANO_CLUSTER__URL=url)
+        assert cluster_of(node)["why_alone"] is None
 
     async def test_one_that_is_a_replica_and_becomes_the_master(self, site: Site) -> None:
         with site.broker.client() as client:

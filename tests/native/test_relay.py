@@ -13,6 +13,7 @@ import pytest
 
 from fortepiano.native import Hub
 from support.hub_harness import HubClient, HubHarness, payloads, text
+from support.raw_peer import CLOSE, frame
 
 GAP_MS = 2.0
 NOTES = [{"n": "a4"}]
@@ -281,6 +282,80 @@ def test_who_is_closed_is_closed_by_the_edge(cluster: Cluster, scene: Scene) -> 
     assert bob.received() == [[1]]
 
 
+def test_a_closed_room_lets_its_remote_clients_go(cluster: Cluster, scene: Scene) -> None:
+    bob = scene.enter_from(scene.edge, "bob")
+    scene.hub.broadcast(scene.room, b"[1]")
+    scene.hub.close_room(scene.room)
+    cluster.settle()
+    assert bob.received() == [[1]]
+    assert scene.edge.taken()[-1] == ("left", scene.home.nid, bob.stay)
+    room = scene.hub.open_room()
+    scene.hub.set_epoch(room, 8)
+    scene.edge.follow(scene.home.nid, 8)
+    participant = scene.hub.add_participant(room, b'"bob"', b'{"id":"bob"', b"1", b"2")
+    scene.hub.enter(bob.remote, room, participant)
+    scene.hub.broadcast(room, b"[2]")
+    cluster.settle()
+    assert bob.received() == [[2]]
+
+
+def test_a_closing_client_does_not_enter(cluster: Cluster, scene: Scene) -> None:
+    client = scene.edge.open()
+    scene.edge.hub.begin_stay(client.number, 77)
+    client.link.close(4000)
+    assert scene.edge.hub.enter_replica(77, scene.replica, 0) is None
+    assert scene.edge.hub.enter_replica(78, scene.replica, 0) is None
+    assert scene.edge.hub.gauges()["clients"] == 0
+
+
+def test_a_vanished_client_ends_its_stays(cluster: Cluster, scene: Scene) -> None:
+    bob = scene.enter_from(scene.edge, "bob")
+    cluster.settle()
+    bob.client.vanish()
+    ann = scene.edge.open()
+    assert ann.number == bob.number, "numbers are used again"
+    scene.hub.send(bob.remote, b"[1]")
+    scene.hub.broadcast(scene.room, b"[2]")
+    cluster.settle()
+    assert payloads(ann.received()) == []
+    assert scene.edge.hub.relay_stats()["stays"] == 0
+
+
+def test_a_node_that_joins_again_begins_its_numbers_anew(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    one.hub.post(2, b"a")
+    one.hub.join_cluster(5, b"P:n:5", b"P:a", b"P:r:", GAP_MS)
+    one.hub.post(2, b"b")
+    cluster.settle()
+    assert two.taken() == [("message", 1, b"a"), ("message", 5, b"b")]
+    two.hub.add_node(5, b"P:n:5")
+    two.hub.post(5, b"c")
+    [(channel, message)] = two.hub.take_publications()
+    assert one.hub.receive_publication(channel, message) == ("message", 2, b"c")
+
+
+def test_a_post_to_oneself_comes_back(cluster: Cluster) -> None:
+    node = cluster.nodes[0]
+    node.hub.post(1, b"a")
+    node.hub.post_all(b"b")
+    received = [node.hub.receive_publication(*each) for each in node.hub.take_publications()]
+    assert received == [("message", 1, b"a"), None]
+
+
+def test_a_message_that_is_cut_tears_an_inbox(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    one.hub.post(2, b"abc")
+    one.hub.post(2, b"def")
+    [(channel, first), (_, second)] = one.hub.take_publications()
+    assert two.hub.receive_publication(channel, first) == ("message", 1, b"abc")
+    for size in range(len(second)):
+        answer = two.hub.receive_publication(channel, second[:size])
+        assert answer is not None and answer[0] == "garbage"
+    one.hub.post(2, b"ghi")
+    [(_, third)] = one.hub.take_publications()
+    assert two.hub.receive_publication(channel, third) == ("gap", 1, 0)
+
+
 def test_an_ended_stay_hears_nothing(cluster: Cluster, scene: Scene) -> None:
     bob = scene.enter_from(scene.edge, "bob")
     scene.edge.hub.end_stay(bob.stay)
@@ -459,6 +534,32 @@ def test_a_held_client_that_sends_much_is_not_read(cluster: Cluster) -> None:
     for _ in range(3):
         node.settle()
     assert [json.loads(raw)["m"] for raw in held_texts(node)] == ["x", "z"]
+
+
+def test_a_held_client_may_close(cluster: Cluster) -> None:
+    node = cluster.nodes[0]
+    ann = node.open()
+    node.hub.hold(ann.number)
+    ann.send(frame(CLOSE, b"\x03\xe8"))
+    node.settle()
+    assert node.ended == []
+    node.hub.release(ann.number)
+    for _ in range(3):
+        node.settle()
+    assert node.ended == [ann.number]
+
+
+def test_a_closed_client_is_held_no_more(cluster: Cluster) -> None:
+    node = cluster.nodes[0]
+    ann = node.open()
+    node.hub.hold(ann.number)
+    ann.send_messages({"m": "x"})
+    ann.link.close(4000)
+    ann.send(frame(CLOSE, b"\x03\xe8"))
+    for _ in range(3):
+        node.settle()
+    assert node.dispatched == []
+    assert ann.is_aborted, "the peer has answered"
 
 
 def test_what_a_held_client_sent_is_dropped_when_it_vanishes(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from support.barrier import Barrier
 from support.redis import RedisServer, run_redis
-from support.server import Server
+from support.server import STOP_SECONDS, Server
 
 __all__ = ["Cluster", "run_cluster"]
 
@@ -87,7 +87,7 @@ class Cluster(Server):
         self.begin_stop()
         for node in self.nodes:
             assert node.process is not None, "the node was never started"
-            node.process.wait()
+            node.process.wait(STOP_SECONDS)
         self.start()
 
     def close(self) -> None:

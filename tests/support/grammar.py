@@ -28,7 +28,7 @@ KEYS = [
 
 CODES = frozenset(
     "too_fast too_much too_many_connections banned site_banned network_refused room_full "
-    "no_bots invited_only too_new muted unmuted chat_off slow_mode may_not_chat "
+    "no_bots invited_only too_new muted unmuted chat_off slow_mode may_not_chat unreachable "
     "only_owner_plays only_owner crown_rests holder_is_safe not_allowed not_found bad_notes "
     "bad_message bad_name bad_color bad_afk bad_room bad_settings bad_id bad_time kickbanned "
     "award invited coowner not_coowner room_notice staff_notice restart token_ended "

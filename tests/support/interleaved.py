@@ -134,7 +134,7 @@ class Interleaved(RuleBasedStateMachine):
         self.heal()
         rooms = self.rooms()
         for client in clients:
-            client.say("t", e=1)
+            client.send_one("t", e=1)
         clients[0].node.settle()
         for client in clients:
             self.check_client(client, rooms)

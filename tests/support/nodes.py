@@ -45,7 +45,7 @@ Message = dict[str, Any]
 
 
 class _Pause:
-    """What a coroutine awaits until its fabric goes on with it."""
+    """An object that a coroutine awaits until its fabric goes on with it."""
 
     def __await__(self) -> Any:
         yield
@@ -179,7 +179,7 @@ class NodeClient:
         self.socket.send_messages(*messages)
         self.node.turn()
 
-    def say(self, m: str, **fields: Any) -> None:
+    def send_one(self, m: str, **fields: Any) -> None:
         """Send one message; `id_` is the key `_id`."""
         if "id_" in fields:
             fields["_id"] = fields.pop("id_")
@@ -402,9 +402,9 @@ class Node:
     def enter(self, user_id: str, room: str | None = None, **wanted: Any) -> NodeClient:
         """Open a connection, send `hi`, and join a room if one is given."""
         client = self.open(user_id)
-        client.say("hi")
+        client.send_one("hi")
         if room is not None:
-            client.say("ch", id_=room, set=wanted)
+            client.send_one("ch", id_=room, set=wanted)
             client.received()
         return client
 
@@ -414,7 +414,7 @@ class Node:
         client.session.scope = scope
         client.session.permissions = permissions_of(scope)
         if room is not None:
-            client.say("ch", id_=room)
+            client.send_one("ch", id_=room)
             client.received()
         return client
 

@@ -1,7 +1,7 @@
 """The broker's time, which all nodes of a cluster follow.
 
 A note carries the time of its server, and sounds a second later by the clock of the listener's
-server: two nodes 30 ms apart would shift everything by 30 ms.
+server. So two nodes 30 ms apart would shift everything by 30 ms.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _PROBES = 8
 async def offset_of(execute: Callable[..., Awaitable[Any]], now_us: Callable[[], int]) -> int:
     """Return how far the broker's clock is ahead of this node's; microseconds.
 
-    The answer is taken to be as old as half of its way there and back, so the error is at most that
-    half: of the fastest of several questions a tenth of a millisecond.
+    The answer is taken to be as old as half of its way there and back. So the error is at most that
+    half: for the fastest of several questions, a tenth of a millisecond.
 
     Args:
         execute: Sends one command to the broker, and returns the answer.

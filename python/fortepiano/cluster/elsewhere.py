@@ -42,6 +42,11 @@ _COURTESY_SECONDS = 0.5
 _PRESENT_SECONDS = 2.0
 """How long after a reconnect homes are told which stays there are: then people are back there."""
 
+_BYE = b'{"m":"bye"}'
+
+_BYE_SECONDS = 2.0
+"""How long a client that has said `bye` waits for the home of its room."""
+
 _log = logger(__name__)
 
 
@@ -71,9 +76,18 @@ class Cluster:
         self._context = context
         self._handlers = handlers
         self._mail = mail = Mail(context.hub)
-        self._homes = homes = Homes(registry, run, self._renew)
+        self._bus = bus
+        self._homes = homes = Homes(registry, run, self._renew, context.store.when_saved)
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
-        self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
+        self._journeys = Journeys(
+            context,
+            homes,
+            self._stays,
+            mail,
+            handlers,
+            self._settle,
+            lambda: self._is_together,
+        )
         self._nodes: set[int] = set()  # the other nodes
         self._gone: set[int] = set()
         self._profiles = Profiles(context, mail, handlers)
@@ -91,16 +105,23 @@ class Cluster:
         )
         context.directory.on_close = self._on_room_closed
         context.directory.on_change = records.note_room
+        context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
-    # What handlers ask (model/elsewhere.py)
+    # Questions of handlers (model/elsewhere.py)
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room."""
         if session in self._remotes:
             return self._remotes.decides(session, room_name)
-        homes = self._homes
-        return homes.nid is not None and not homes.is_alone and not homes.is_own(room_name)
+        if self._homes.is_own(room_name) or self._homes.is_alone:
+            return False
+        return self._is_together or self._homes.is_known(room_name)
+
+    @property
+    def _is_together(self) -> bool:
+        """Whether other nodes can be asked; else rooms without a known home open here."""
+        return self._homes.nid is not None and self._bus.is_up
 
     def join(self, session: Session, room_name: str, wanted: Any) -> None:
         """Let the home of a room decide whether a session may enter it."""
@@ -143,6 +164,18 @@ class Cluster:
         self._mail.post(stay.replica.home.nid, forward, stay.replica.room)
         return True
 
+    def close(self, session: Session, code: int) -> bool:
+        """Let the home of a session's room close the connection; return False if that is this node.
+
+        So the client still gets what its last messages cause.
+        """
+        if not self.forward(session, _BYE):
+            return False
+        self._context.hub.hold(session.client)
+        end = session.connection.close
+        self._context.clock.later(_BYE_SECONDS, lambda: end(code) if session.user else None)
+        return True
+
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Let a message wait while it is decided where its session goes."""
         return self._journeys.postpone(session, handle)
@@ -154,7 +187,7 @@ class Cluster:
             call()
             self._settle(room_name)
 
-        if self._homes.nid is None:
+        if not self._is_together:
             call()
         else:
             self._homes.find(room_name, on_home)
@@ -198,7 +231,7 @@ class Cluster:
         self._records.end(room_name)
         self._homes.release(room_name)
 
-    # What the server tells
+    # News from the server
 
     def on_joined(self, nid: int) -> None:
         """Be a node of the cluster; if the number is a new one, others know nothing of this node.
@@ -368,6 +401,7 @@ class Cluster:
         | messages.Charge
         | messages.Move
         | messages.NotHome
+        | messages.Notice
         | messages.Redirect
         | messages.Refused
         | messages.Standing,
@@ -390,6 +424,8 @@ class Cluster:
                 self._handlers().place(stay.session, message.room, message.wanted)
             case messages.Standing():
                 self._on_standing(stay, message)
+            case messages.Notice():
+                self._context.outbound.notify_once(stay.session, message.code, message.why)
             case messages.Charge():
                 self._handlers().charge(stay.session, message.size)
 

@@ -53,6 +53,7 @@ class Homes:
         registry: The registry.
         run: Runs a coroutine to its end.
         renew: Makes ready for a room of which this node has become the home; then calls a function.
+        when_saved: Calls a function once all that this node has stored can be read by others.
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
@@ -64,13 +65,16 @@ class Homes:
         registry: Registry,
         run: Callable[[Coroutine[Any, Any, None]], object],
         renew: Callable[[str, Callable[[], object]], None],
+        when_saved: Callable[[Callable[[bool], object]], None],
     ) -> None:
         self.nid: int | None = None
         self.is_alone = False
         self._registry = registry
         self._run = run
         self._renew = renew
+        self._when_saved = when_saved
         self._own: dict[str, int] = {}
+        self._ending: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
         self._is_failing = False
@@ -78,6 +82,10 @@ class Homes:
     def is_own(self, room: str) -> bool:
         """Tell whether this node is the home of a room."""
         return room in self._own
+
+    def is_known(self, room: str) -> bool:
+        """Tell whether another node is known as the home of a room."""
+        return room in self._known
 
     def epoch(self, room: str) -> int | None:
         """Return the epoch of this node's reign in a room; None if it has none."""
@@ -90,10 +98,11 @@ class Homes:
             room: The room's name.
             call: Called with the home, at once or later; None if it cannot be found now.
         """
+        is_ending = room in self._ending
         home = self._remembered(room)
         if self.is_alone:
             call(home if self.is_own(room) else None)
-        elif home is not None and room not in self._lines:
+        elif home is not None and (is_ending or room not in self._lines):
             call(home)
         else:
             self._enqueue(room, partial(self._find, room, call))
@@ -121,15 +130,20 @@ class Homes:
     def reset(self) -> None:
         """Forget everything: the registry knows nothing of this node any more."""
         self._own.clear()
+        self._ending.clear()
         self._known.clear()
 
     def release(self, room: str) -> None:
         """End this node's reign in a room, if it has one, as nobody is there."""
         epoch = self._own.pop(room, None)
         if epoch is not None:
+            self._ending[room] = epoch
             self._enqueue(room, partial(self._release, room, epoch))
 
     def _remembered(self, room: str) -> Home | None:
+        epoch = self._ending.pop(room, None)
+        if epoch is not None:
+            self._own[room] = epoch  # the reign goes on, as the next one has not begun
         epoch = self._own.get(room)
         if epoch is not None and self.nid is not None:
             return Home(epoch, self.nid, "")
@@ -214,12 +228,18 @@ class Homes:
         done()
 
     def _release(self, room: str, epoch: int, done: Callable[[], None]) -> None:
-        if self._own.get(room) == epoch:
-            done()  # somebody has come meanwhile, and the same reign goes on
-        else:
-            self._run(self._release_now(room, epoch, done))
+        """End a reign once the next home can read all of it, unless somebody comes meanwhile."""
 
-    async def _release_now(self, room: str, epoch: int, done: Callable[[], None]) -> None:
+        def on_saved(_is_saved: bool) -> None:
+            if self._ending.get(room) == epoch:
+                del self._ending[room]
+                self._run(self._end(room, epoch, done))
+            else:
+                done()
+
+        self._when_saved(on_saved)
+
+    async def _end(self, room: str, epoch: int, done: Callable[[], None]) -> None:
         try:
             await self._registry.release(room, epoch)
         except Exception as error:

@@ -230,10 +230,8 @@ class Islands:
 
     def join_again(self) -> None:
         """Bring the rooms of this node, and those of others, together again."""
-        self._is_cut = False
-        if self._homes.is_alone:
-            self._homes.is_alone = False
-            self.claim_rooms()
+        self._is_cut = self._homes.is_alone = False
+        self.claim_rooms()
 
     def claim_rooms(self) -> None:
         """Find the homes of all rooms in which people are, and this node has no reign."""

@@ -77,6 +77,7 @@ class Journeys:
         mail: Posts messages to other nodes.
         handlers: Returns the handlers in force.
         settle: Called with the name of each room that a session has entered here, or could have.
+        is_together: Tells whether other nodes can be asked; else rooms open here.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Journeys:
         mail: Mail,
         handlers: Callable[[], NodeHandlers],
         settle: Callable[[str], None],
+        is_together: Callable[[], bool],
     ) -> None:
         self._context = context
         self._homes = homes
@@ -94,6 +96,7 @@ class Journeys:
         self._mail = mail
         self._handlers = handlers
         self._settle = settle
+        self._is_together = is_together
         self._journeys: dict[Session, _Journey] = {}
 
     def __len__(self) -> int:
@@ -181,7 +184,7 @@ class Journeys:
             self._settle(journey.room)
         elif home is not None and home.nid != self._homes.nid:
             self._ask(journey, home)
-        elif home is not None or self._homes.nid is None or self._homes.is_alone:
+        elif home is not None or self._homes.is_alone or not self._is_together():
             self._arrive(journey)
             self._settle(journey.room)
         else:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.user_profile import SessionFacts, UserProfile
 from fortepiano.store.records import Scope
 
@@ -24,6 +25,7 @@ __all__ = [
     "Message",
     "Move",
     "NotHome",
+    "Notice",
     "Present",
     "Profile",
     "Redirect",
@@ -37,7 +39,7 @@ __all__ = [
 ]
 
 
-class _Message(msgspec.Struct, tag_field="m"):
+class _Message(msgspec.Struct, tag_field="m", omit_defaults=True):
     """A message; the key `m` names its class."""
 
 
@@ -141,6 +143,20 @@ class Standing(_Message):
     is_holder: bool = False
 
 
+class Notice(_Message):
+    """Home to edge: a notice that a client gets only once in a while; the edge knows when it did.
+
+    Attributes:
+        stay: The stay.
+        code: The code of the notice.
+        why: The text.
+    """
+
+    stay: int
+    code: Code
+    why: str
+
+
 class Charge(_Message):
     """Home to edge: the bytes that a session's messages made the home send."""
 
@@ -213,6 +229,7 @@ Message: TypeAlias = (
     | Merge
     | Move
     | NotHome
+    | Notice
     | Present
     | Profile
     | Redirect

@@ -13,6 +13,7 @@ from fortepiano.cluster.messages import (
     Lost,
     Move,
     NotHome,
+    Notice,
     Redirect,
     Refused,
     Standing,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.messages import Forward, Join, Leave, Message, Present, Resync, Rights
     from fortepiano.cluster.profiles import Profiles
     from fortepiano.cluster.records import Records
+    from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
@@ -233,7 +235,7 @@ class RemoteSessions:
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]
 
-    # What handlers ask
+    # Questions of handlers
 
     def decides(self, session: Session, room: str) -> bool:
         """Tell whether the session's own node decides about it in a room."""
@@ -257,6 +259,13 @@ class RemoteSessions:
         remote = self._by_session[session]
         remote.is_answered = True
         self._post(remote, Refused(remote.stay, may_stay))
+
+    def pass_notice(self, session: Session, code: Code, why: str) -> bool:
+        """Let its node send a session a notice that comes only once in a while."""
+        remote = self._by_session.get(session)
+        if remote is not None:
+            self._post(remote, Notice(remote.stay, code, why))
+        return remote is not None
 
     def note_participant(self, participant: Participant) -> None:
         """Tell other nodes a participant's quota, and whether the participant holds the crown."""

@@ -154,9 +154,10 @@ def devices(_context: Context, session: Session, _message: Devices) -> None:
     session.has_sent_devices = True
 
 
-def bye(_context: Context, session: Session, _message: Bye) -> None:
+def bye(context: Context, session: Session, _message: Bye) -> None:
     """Close the connection; later messages in the same frame are not handled."""
-    session.connection.close(CloseCode.NORMAL)
+    if not context.elsewhere.close(session, CloseCode.NORMAL):
+        session.connection.close(CloseCode.NORMAL)
 
 
 def ended(context: Context, session: Session) -> None:

@@ -98,6 +98,18 @@ class Elsewhere(Protocol):
         """
         ...
 
+    def close(self, session: Session, code: int) -> bool:
+        """Let the home of a session's room close the connection, after all that it still sends.
+
+        Args:
+            session: The session; what its client sends from now on is not handled.
+            code: The close code.
+
+        Returns:
+            False if the home is this node, or there is no room.
+        """
+        ...
+
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Let a message wait while it is decided where its session goes.
 
@@ -157,6 +169,10 @@ class Alone:
         """Do nothing: no session is in a room of another node."""
 
     def forward(self, session: Session, raw: bytes) -> bool:
+        """Return False: no session is in a room of another node."""
+        return False
+
+    def close(self, session: Session, code: int) -> bool:
         """Return False: no session is in a room of another node."""
         return False
 

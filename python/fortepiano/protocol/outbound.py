@@ -13,7 +13,7 @@ from fortepiano.protocol.notices import HUB_NOTICE_OF, HUB_NOTICES, notice
 from fortepiano.protocol.room_messages import Message, full_channel, quota_message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from fortepiano.config.live import Live
     from fortepiano.config.rules import QuotaClass
@@ -50,6 +50,8 @@ class Outbound:
 
     Attributes:
         appearance: Decides how participants are shown.
+        pass_notice: Passes a notice that comes once in a while to the node that has the session's
+            connection, and counts its notices; false for this one.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Outbound:
         self._live = live
         self._clock = clock
         self.appearance = Appearance()
+        self.pass_notice: Callable[[Session, Code, str], bool] = lambda session, code, why: False
         self._custom_readers: dict[Session, None] = {}
         self._departures: set[Room] = set()
         for kind, (text, code) in HUB_NOTICES.items():
@@ -87,7 +90,7 @@ class Outbound:
 
     def notify_once(self, session: Session, code: Code, why: str) -> None:
         """Send a client the notice of a refusal, at most one in a while for each code."""
-        if self._may_notify(session, code):
+        if not self.pass_notice(session, code, why) and self._may_notify(session, code):
             self.send(session, [notice(why, code)])
 
     def _may_notify(self, session: Session, code: Code) -> bool:

@@ -1,4 +1,4 @@
-"""What one process passes to another of a user and of a session, in an upgrade or in a cluster.
+"""The parts of a user and of a session that a process passes to another one or to a node.
 
 Fields have names and defaults, so that two versions of the server understand each other.
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["SessionFacts", "UserProfile", "made_user", "profile_of"]
 
 
-class SessionFacts(msgspec.Struct, kw_only=True):
-    """What handlers know of a session, without its address; see `model.session.Session`."""
+class SessionFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The facts of a session that handlers know, without its address; see `Session`."""
 
     user_id: str
     is_bot: bool = False
@@ -37,8 +37,8 @@ class SessionFacts(msgspec.Struct, kw_only=True):
         )
 
 
-class UserProfile(msgspec.Struct, kw_only=True):
-    """What others see of a user, and what staff have set; see `model.user.User`."""
+class UserProfile(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The parts of a user that others see, and those that staff have set; see `model.user.User`."""
 
     id: str
     name: str

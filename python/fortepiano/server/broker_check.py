@@ -1,4 +1,4 @@
-"""What a broker answers to a node that starts: whether it can be used, and if not, what to do."""
+"""Checks of a broker by a node that starts, and advice about one that cannot be used."""
 
 from __future__ import annotations
 

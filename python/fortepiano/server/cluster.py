@@ -152,6 +152,7 @@ class ClusterNode:
         self._steer_at = 0.0
         self._asked = 0.0  # when it was asked for a number
         self._wakes = asyncio.Event()
+        self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
@@ -199,6 +200,7 @@ class ClusterNode:
 
     async def close(self) -> None:
         """Leave the cluster."""
+        self._is_closing = True  # redis-py swallows a cancellation now and then
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -223,7 +225,7 @@ class ClusterNode:
 
     async def _work(self) -> None:
         """Renew the lease, and join again where that is necessary."""
-        while True:
+        while not self._is_closing:
             pause = self._lease_seconds / _RENEWALS
             if not self.registry.nid:
                 pause = random.uniform(*_PAUSES)  # noqa: S311 - no secret

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
+_FLUSH_SECONDS = 2.0
+"""How long a node that leaves its cluster tries to write what others will read."""
+
 _STAFF_FILES = 4
 """How many connections the internal port may have when the public one has all others."""
 
@@ -393,6 +396,8 @@ class Server:
             server.end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.cluster is not None:
+            # The next homes of this node's rooms read what it has written.
+            await asyncio.to_thread(self.context.store.flush, _FLUSH_SECONDS)
             await self.cluster.close()
         self._upkeep.close()
         self._lag.close()

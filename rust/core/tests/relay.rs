@@ -1,9 +1,9 @@
 //! Rooms over two or three hubs that are joined by FIFO queues, and what each client reads there.
 //!
 //! A witness at the home of each room reads all that the room hears, in the order that the home gives.
-//! Each stay of any other client must be a piece of that order: from the entry at which the home let
-//! it in, to the one at which it left, without its own messages, and with its private frames in their
-//! places.
+//! Each stay of any other client must be a piece of that order. The piece begins where the home let the
+//! client in, and ends where it left. The client's own messages are not in it, and its private frames
+//! are in their places.
 
 mod cluster;
 
@@ -30,7 +30,7 @@ proptest! {
             world.act(action);
         }
         world.settle();
-        world.say_last();
+        world.broadcast_last();
         world.settle();
         world.check();
     }

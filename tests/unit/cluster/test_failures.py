@@ -28,7 +28,7 @@ def test_the_room_of_a_home_that_is_gone_goes_on(fabric: Fabric) -> None:
     fabric.wait(1.2)
     for client in (guest, third):
         client.received()
-    guest.say("a", message="hello")
+    guest.send_one("a", message="hello")
     for client in (guest, third):
         ch = [message for message in client.log if message["m"] == "ch"][-1]
         assert {entry["id"] for entry in ch["ppl"]} <= {GUEST, THIRD}
@@ -74,14 +74,14 @@ def test_a_gap_is_healed(fabric: Fabric) -> None:
     third = fabric.nodes[-1].enter(THIRD, "room")
     for client in (holder, guest, third):
         client.received()
-    holder.say("userset", set={"name": "lost on its way"})
+    holder.send_one("userset", set={"name": "lost on its way"})
     fabric.advance(0.005)
     for queue in fabric.broker.queues.values():
         queue.clear()
-    holder.say("a", message="x")
+    holder.send_one("a", message="x")
     for client in (guest, third):
         client.received()
-    holder.say("a", message="y")
+    holder.send_one("a", message="y")
     for client in (guest, third):
         messages = client.received()
         assert messages[-1]["a"] == "y"

@@ -54,11 +54,11 @@ def assert_one_room(fabric: Fabric, clients: list[NodeClient]) -> None:
         client.id: everybody for client in clients
     }
     assert all(client.closed is None for client in clients)
-    clients[-1].say("a", message="one room")
+    clients[-1].send_one("a", message="one room")
     for client in clients:
         client.received()
         assert chat(client)[-1] == "one room"
-    clients[0].say("n", t=77, n=[NOTE])
+    clients[0].send_one("n", t=77, n=[NOTE])
     for client in clients[1:]:
         assert [m["t"] for m in client.received() if m["m"] == "n"] == [77]
     remotes = sum(node.hub.relay_stats()["remotes"] for node in fabric.nodes)
@@ -72,16 +72,16 @@ def test_the_broker_is_gone_for_a_while(fabric: Fabric, seconds: float, is_empty
     holder, guest, third, fourth = clients = crowd(fabric)
     fabric.cut(*fabric.nodes)
     for number in range(5):
-        third.say("n", t=number, n=[NOTE])
-        holder.say("n", t=number, n=[NOTE])
+        third.send_one("n", t=number, n=[NOTE])
+        holder.send_one("n", t=number, n=[NOTE])
     for client in (guest, fourth):
         fabric.pump()
         fabric.advance(0.01)
         fabric.pump()
         assert [m["t"] for m in client.log if m["m"] == "n"] == list(range(5))
     fabric.wait(seconds)
-    third.say("a", message="at the edge")
-    holder.say("a", message="at home")
+    third.send_one("a", message="at the edge")
+    holder.send_one("a", message="at home")
     fabric.wait(0.1)
     if seconds > 1:
         assert chat(fourth)[-1] == "at the edge"
@@ -89,11 +89,11 @@ def test_the_broker_is_gone_for_a_while(fabric: Fabric, seconds: float, is_empty
     if seconds > 10:
         assert people(fourth) == people(third) == [THIRD, FOURTH]
         assert people(guest) == people(holder) == [HOLDER, GUEST]
-        fourth.say("ch", id_="another")
+        fourth.send_one("ch", id_="another")
         fabric.wait(0.1)
         assert people(fourth) == [FOURTH]
         assert people(third) == [THIRD]
-        fourth.say("ch", id_="room")
+        fourth.send_one("ch", id_="room")
         fabric.wait(0.1)
         assert people(third) == [THIRD, FOURTH]
     if is_empty:
@@ -114,8 +114,8 @@ def test_one_node_is_cut_off_and_buried(fabric: Fabric) -> None:
     assert people(third) == [THIRD, FOURTH]
     assert people(guest) == [HOLDER, GUEST]
     assert fabric.homes["room"].nid == fabric.nodes[-1].nid
-    holder.say("a", message="there")
-    third.say("a", message="here")
+    holder.send_one("a", message="there")
+    third.send_one("a", message="here")
     fabric.wait(1)
     fabric.mend(home)
     fabric.wait(4)
@@ -128,7 +128,7 @@ def test_nobody_is_disconnected_who_comes_without_a_broker(fabric: Fabric) -> No
     holder = first.enter(HOLDER, "room")
     fabric.cut(*fabric.nodes)
     guest = last.enter(GUEST)
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     fabric.wait(1.5)
     assert people(guest) == [GUEST]
     fabric.mend(*fabric.nodes)
@@ -140,7 +140,7 @@ def test_a_join_whose_answer_is_lost_leaves_nobody_behind(fabric: Fabric) -> Non
     first, last = fabric.nodes[0], fabric.nodes[-1]
     holder, guest = first.enter(HOLDER, "room"), last.enter(GUEST)
     holder.received()
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     while GUEST not in first.context.directory.rooms["room"].participants:
         for pair in fabric.broker.pending():
             fabric.broker.deliver(pair)

@@ -53,7 +53,7 @@ def test_the_answer_to_ch_is_the_same_as_on_one_node(clusters: Callable[..., Fab
         fabric.nodes[0].enter(HOLDER, "room")
         guest = fabric.nodes[-1].enter(GUEST)
         guest.received()
-        guest.say("ch", id_="room")
+        guest.send_one("ch", id_="room")
         answers.append(guest.received())
     assert answers[0] == answers[1]
     assert [message["m"] for message in answers[0]] == ["ch", "c", "nq"]
@@ -63,9 +63,9 @@ def test_who_leaves_is_gone_for_all(fabric: Fabric) -> None:
     first, second, *_ = fabric.nodes
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
     holder.received()
-    guest.say("ch", id_="other")
+    guest.send_one("ch", id_="other")
     assert [(message["m"], message["p"]) for message in holder.received()] == [("bye", GUEST)]
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     holder.received()
     guest.vanish()
     assert [(message["m"], message["p"]) for message in holder.received()] == [("bye", GUEST)]
@@ -77,7 +77,7 @@ def test_a_holder_who_leaves_a_remote_room_passes_the_crown(fabric: Fabric) -> N
     first, second, *_ = fabric.nodes
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
     guest.received()
-    holder.say("ch", id_="elsewhere")
+    holder.send_one("ch", id_="elsewhere")
     (ch,) = guest.received()
     assert ch["ch"]["crown"]["participantId"] == GUEST
     assert people(ch) == [GUEST]
@@ -105,7 +105,7 @@ def test_the_same_room_again_is_sent_again(fabric: Fabric) -> None:
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
     holder.received()
     guest.received()
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     assert guest.kinds() == ["ch", "c", "nq"]
     assert holder.received() == []
 
@@ -117,11 +117,11 @@ def test_a_client_hears_all_of_the_old_room_and_nothing_of_the_new_before_ch(
     chatter, other = first.enter(HOLDER, "new"), second.enter(THIRD, "old")
     guest = second.enter(GUEST, "old")
     guest.received()
-    other.say("a", message="before")
-    chatter.say("a", message="new 1")
+    other.send_one("a", message="before")
+    chatter.send_one("a", message="new 1")
     guest.send({"m": "ch", "_id": "new"})
-    other.say("a", message="while under way")
-    chatter.say("a", message="new 2")
+    other.send_one("a", message="while under way")
+    chatter.send_one("a", message="new 2")
     messages = guest.received()
     kinds = [message["m"] for message in messages]
     at = kinds.index("ch")
@@ -165,7 +165,7 @@ def test_one_user_on_two_nodes_is_one_participant(fabric: Fabric) -> None:
     one.vanish()
     two.vanish()
     assert holder.received() == []
-    three.say("a", message="still here")
+    three.send_one("a", message="still here")
     assert holder.kinds() == ["a"]
     three.vanish()
     assert holder.kinds() == ["bye"]
@@ -176,10 +176,10 @@ def test_a_room_full_of_people_refuses_those_of_other_nodes(fabric: Fabric) -> N
     first.enter(HOLDER, "room", limit=1)
     guest = second.enter(GUEST, "old")
     guest.received()
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     (refusal,) = guest.received()
     assert (refusal["m"], refusal["code"]) == ("notification", "room_full")
-    guest.say("a", message="I am still here")
+    guest.send_one("a", message="I am still here")
     assert guest.kinds() == ["a"]
 
 
@@ -188,7 +188,7 @@ def test_who_is_refused_and_in_no_room_goes_to_the_awkward_room(fabric: Fabric) 
     first.enter(HOLDER, "room", limit=1)
     guest = second.enter(GUEST)
     guest.received()
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     messages = guest.received()
     assert [message["m"] for message in messages] == ["notification", "ch", "c", "nq"]
     assert messages[1]["ch"]["_id"] == "test/awkward"
@@ -199,14 +199,14 @@ def test_who_is_banned_from_a_room_goes_to_the_awkward_room(fabric: Fabric) -> N
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
     fabric.nodes[-1].enter(THIRD, "test/awkward")
     guest.received()
-    holder.say("kickban", id_=GUEST, ms=60_000)
+    holder.send_one("kickban", id_=GUEST, ms=60_000)
     messages = guest.received()
     assert [message["m"] for message in messages] == ["notification", "ch", "c", "nq"]
     assert messages[1]["ch"]["_id"] == "test/awkward"
     assert people(messages[1]) == [THIRD, GUEST]
-    guest.say("ch", id_="other")
+    guest.send_one("ch", id_="other")
     guest.received()
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     messages = guest.received()
     assert [message["m"] for message in messages] == ["notification", "ch", "c", "nq"]
     assert messages[1]["ch"]["_id"] == "test/awkward"
@@ -218,7 +218,7 @@ def test_a_kick_is_heard_once(fabric: Fabric) -> None:
     third = second.enter(THIRD, "room")
     for client in (holder, guest, third):
         client.received()
-    holder.say("kickban", id_=GUEST, ms=60_000)
+    holder.send_one("kickban", id_=GUEST, ms=60_000)
     for client in (holder, third):
         assert client.kinds() == ["bye", "notification"]
 
@@ -231,7 +231,7 @@ def test_a_full_lobby_leads_to_the_next_one(clusters: Callable[..., Fabric]) -> 
     assert last(guest, "ch")["ch"]["_id"] == "lobby2"  # type: ignore[index]
     third = first.enter(THIRD, "lobby")
     assert last(third, "ch")["ch"]["_id"] == "lobby3"  # type: ignore[index]
-    guest.say("ch", id_="lobby")
+    guest.send_one("ch", id_="lobby")
     guest.received()
     assert last(guest, "ch")["ch"]["_id"] == "lobby2"  # type: ignore[index]
 
@@ -240,10 +240,10 @@ def test_a_room_that_has_just_ended_is_opened_anew(clusters: Callable[..., Fabri
     fabric = clusters(2, empty_room_ms=0)
     first, second = fabric.nodes
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
-    guest.say("ch", id_="other")
+    guest.send_one("ch", id_="other")
     guest.received()
     holder.vanish()  # the guest's node still takes the first one for the home
-    guest.say("ch", id_="room")
+    guest.send_one("ch", id_="room")
     assert people(last(guest, "ch")) == [GUEST]
     assert fabric.homes["room"].nid == second.nid
 
@@ -257,7 +257,7 @@ def test_two_who_open_a_room_at_once_meet_there(fabric: Fabric) -> None:
     for client in clients:
         client.received()
     for client in clients:
-        client.say("a", message=client.id)
+        client.send_one("a", message=client.id)
     assert all(
         len([m for m in client.received() if m["m"] == "a"]) == len(clients) for client in clients
     )
@@ -287,7 +287,7 @@ def test_the_crown_goes_with_a_claim_over_nodes(fabric: Fabric, is_holder: bool)
     first, second, *_ = fabric.nodes
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
     if not is_holder:
-        holder.say("chown", id=GUEST)
+        holder.send_one("chown", id=GUEST)
         holder.received()
         guest.vanish()
         back = fabric.nodes[-1].enter(GUEST, "room")

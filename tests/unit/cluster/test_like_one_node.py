@@ -139,6 +139,14 @@ class LikeOneNode(RuleBasedStateMachine):
         wanted = {"name": name} | ({"color": "#abcdef"} if color else {})
         self.act_of_any(data, {"m": "userset", "set": wanted})
 
+    @rule(data=st.data(), text=st.sampled_from("xy"))
+    def take_leave(self, data: st.DataObject, text: str) -> None:
+        if self.clients:
+            pair = data.draw(st.sampled_from(self.clients))
+            self.act(pair, {"m": "a", "message": text}, {"m": "bye"}, {"m": "a", "message": "no"})
+            assert pair[0].closed == pair[1].closed == 1000
+            self.clients.remove(pair)
+
     @rule(data=st.data())
     def vanish(self, data: st.DataObject) -> None:
         if self.clients:

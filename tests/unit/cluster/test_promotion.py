@@ -39,12 +39,12 @@ def test_settings_crown_mutes_and_chat_outlive_the_home(fabric: Fabric) -> None:
     first.enter(FOURTH, "room")
     holder = second.enter(HOLDER, "room")
     fourth = first.clients[0]
-    fourth.say("chown", id=HOLDER)
+    fourth.send_one("chown", id=HOLDER)
     fabric.wait(0.1)
     guest = last.enter(GUEST, "room")
-    holder.say("chset", set={"color": "#123456", "slowMode": 3})
-    holder.say("mute", id_=GUEST, notes=True, chat=True)
-    holder.say("a", message="said at the end")
+    holder.send_one("chset", set={"color": "#123456", "slowMode": 3})
+    holder.send_one("mute", id_=GUEST, notes=True, chat=True)
+    holder.send_one("a", message="said at the end")
     for client in (holder, guest):
         client.received()
     fabric.kill(first)
@@ -58,11 +58,11 @@ def test_settings_crown_mutes_and_chat_outlive_the_home(fabric: Fabric) -> None:
     newcomer = last.enter(THIRD, "room")
     lines = [message["c"] for message in newcomer.log if message["m"] == "c"][-1]
     assert [line["a"] for line in lines] == ["said at the end"]
-    newcomer.say("m", x="1", y="2")
-    guest.say("a", message="muted")
-    guest.say("n", t=1, n=[NOTE])
+    newcomer.send_one("m", x="1", y="2")
+    guest.send_one("a", message="muted")
+    guest.send_one("n", t=1, n=[NOTE])
     assert "a" not in holder.kinds()
-    holder.say("a", message="hello")
+    holder.send_one("a", message="hello")
     assert [m["a"] for m in guest.received() if m["m"] == "a"] == ["hello"]
 
 
@@ -76,7 +76,7 @@ def test_the_crown_of_one_who_was_there_lies_reserved(fabric: Fabric) -> None:
     messages = guest.received()
     assert [m["m"] for m in messages if m["m"] in ("ch", "bye")] == ["ch"]
     assert "participantId" not in last_room(guest)["ch"]["crown"]
-    guest.say("chown", id=GUEST)
+    guest.send_one("chown", id=GUEST)
     guest.received()
     assert "participantId" not in last_room(guest)["ch"]["crown"]
     second.enter(HOLDER, "room")
@@ -88,7 +88,7 @@ def test_the_crown_of_one_at_an_edge_that_is_gone_lies_reserved(fabric: Fabric) 
     first, second, *_ = fabric.nodes
     guest = first.enter(GUEST, "room")
     second.enter(HOLDER, "room")
-    guest.say("chown", id=HOLDER)
+    guest.send_one("chown", id=HOLDER)
     guest.received()
     fabric.kill(second)
     guest.received()
@@ -103,12 +103,12 @@ def test_people_on_one_node_hear_each_other_meanwhile(fabric: Fabric) -> None:
     third.received()
     first.is_alive = False
     for number in range(20):
-        guest.say("n", t=number, n=[NOTE])
+        guest.send_one("n", t=number, n=[NOTE])
         fabric.wait(0.05)
     fabric.broker.forget(first)
     fabric.bury(first)
     for number in range(20, 60):
-        guest.say("n", t=number, n=[NOTE])
+        guest.send_one("n", t=number, n=[NOTE])
         fabric.wait(0.05)
     third.received()
     heard = [message["t"] for message in third.log if message["m"] == "n"]
@@ -125,13 +125,13 @@ def test_what_a_slow_home_sends_back_is_left_out(fabric: Fabric) -> None:
     third.received()
     first.pause()
     for number in range(60):
-        guest.say("n", t=number, n=[NOTE])
+        guest.send_one("n", t=number, n=[NOTE])
         fabric.wait(0.05)
     third.read()
     assert [m["t"] for m in third.log if m["m"] == "n"] == list(range(60))
     first.resume()
     for number in range(60, 70):
-        guest.say("n", t=number, n=[NOTE])
+        guest.send_one("n", t=number, n=[NOTE])
         fabric.wait(0.05)
     for client in (holder, third):
         client.received()
@@ -161,7 +161,7 @@ def test_a_home_that_was_frozen_gives_way(fabric: Fabric) -> None:
     assert fabric.homes["room"].nid == second.nid
     assert last_room(fourth)["ch"]["crown"]["participantId"] == HOLDER
     assert gone(holder, FOURTH) == gone(fourth, HOLDER) == 0
-    fourth.say("a", message="back")
+    fourth.send_one("a", message="back")
     assert [m["a"] for m in guest.received() if m["m"] == "a"] == ["back"]
     assert first.hub.relay_stats()["remotes"] == 0
 
@@ -205,8 +205,8 @@ def test_a_message_to_a_dead_home_reaches_the_next_one(fabric: Fabric) -> None:
     for node in fabric.nodes[1:]:
         assert node.cluster is not None
         node.cluster.on_event(("unheard", first.nid))
-    guest.say("a", message="one")
-    third.say("a", message="two")
+    guest.send_one("a", message="one")
+    third.send_one("a", message="two")
     fabric.wait(2)
     fabric.kill(first)
     fabric.wait(1.5)
@@ -223,7 +223,7 @@ def test_a_node_without_a_lease_says_nothing(fabric: Fabric) -> None:
     guest.received()
     first.hub.set_lease(0.0)
     fabric.advance(0.01)
-    holder.say("a", message="held")
+    holder.send_one("a", message="held")
     first.turn()
     assert first.hub.take_publications() == []
     first.hub.set_lease(5.0)

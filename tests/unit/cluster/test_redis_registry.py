@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -483,7 +484,7 @@ def test_every_transition_is_the_models(client: redis.Redis) -> None:
         machine,
         settings=settings(
             deadline=None,
-            max_examples=60,
+            max_examples=600 if os.environ.get("FORTEPIANO_HYPOTHESIS") == "slow" else 60,
             stateful_step_count=40,
             suppress_health_check=list(HealthCheck),
         ),

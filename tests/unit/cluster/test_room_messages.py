@@ -1,4 +1,4 @@
-"""What people of one node do in a room whose home is another."""
+"""People of one node act in a room whose home is another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def all_received(clients: Three) -> list[list[dict[str, Any]]]:
 
 def test_chat_is_heard_once_by_all(three: Three) -> None:
     for client in three:
-        client.say("a", message=f"of {client.id}")
+        client.send_one("a", message=f"of {client.id}")
         heard = all_received(three)
         assert [[m["a"] for m in messages] for messages in heard] == [[f"of {client.id}"]] * 3
         assert heard[0][0]["p"]["_id"] == client.id
@@ -44,48 +44,48 @@ def test_chat_is_heard_once_by_all(three: Three) -> None:
 def test_who_enters_later_gets_the_chat(three: Three, fabric: Fabric) -> None:
     _holder, _guest, third = three
     for client in three:
-        client.say("a", message=client.id)
+        client.send_one("a", message=client.id)
         client.received()
-    third.say("ch", id_="other")
+    third.send_one("ch", id_="other")
     third.received()
-    third.say("ch", id_="room")
+    third.send_one("ch", id_="room")
     (c,) = [message for message in third.received() if message["m"] == "c"]
     assert [line["a"] for line in c["c"]] == [client.id for client in three]
 
 
 def test_dm_is_between_two(three: Three) -> None:
     _holder, guest, third = three
-    guest.say("dm", id_=HOLDER, message="psst")
+    guest.send_one("dm", id_=HOLDER, message="psst")
     heard = all_received(three)
     assert [[m["m"] for m in messages] for messages in heard] == [["dm"], ["dm"], []]
-    third.say("dm", id_=GUEST, message="psst")
+    third.send_one("dm", id_=GUEST, message="psst")
     heard = all_received(three)
     assert [[m["m"] for m in messages] for messages in heard] == [[], ["dm"], ["dm"]]
-    third.say("ch", id_="room")
+    third.send_one("ch", id_="room")
     (c,) = [message for message in third.received() if message["m"] == "c"]
     assert [line["m"] for line in c["c"]] == ["dm"]
 
 
 def test_settings_of_a_remote_holder(three: Three) -> None:
     holder, guest, third = three
-    holder.say("chown", id=GUEST)
+    holder.send_one("chown", id=GUEST)
     for messages in all_received(three):
         assert messages[0]["ch"]["crown"]["participantId"] == GUEST
-    guest.say("chset", set={"color": "#123456", "chat": False})
+    guest.send_one("chset", set={"color": "#123456", "chat": False})
     for messages in all_received(three):
         (ch,) = messages
         assert (ch["m"], ch["ch"]["settings"]["color"]) == ("ch", "#123456")
-    third.say("a", message="chat is off")
+    third.send_one("a", message="chat is off")
     (refusal,) = third.received()
     assert refusal["code"] == "chat_off"
-    third.say("chset", set={"chat": True})
+    third.send_one("chset", set={"chat": True})
     (refusal,) = third.received()
     assert refusal["code"] == "only_owner"
 
 
 def test_the_crown_passes_when_its_remote_holder_leaves(three: Three) -> None:
     holder, guest, third = three
-    holder.say("chown", id=THIRD)
+    holder.send_one("chown", id=THIRD)
     all_received(three)
     third.vanish()
     for client in (holder, guest):
@@ -96,48 +96,48 @@ def test_the_crown_passes_when_its_remote_holder_leaves(three: Three) -> None:
 
 def test_a_remote_holder_drops_the_crown_and_takes_it_again(three: Three) -> None:
     holder, guest, third = three
-    holder.say("chown", id=GUEST)
+    holder.send_one("chown", id=GUEST)
     all_received(three)
-    guest.say("chown")
+    guest.send_one("chown")
     for messages in all_received(three):
         crown = messages[0]["ch"]["crown"]
         assert (crown["userId"], crown.get("participantId")) == (GUEST, None)
-    third.say("chown", id=THIRD)
+    third.send_one("chown", id=THIRD)
     assert [message["code"] for message in third.received()] == ["crown_rests"]
-    guest.say("chown", id=GUEST)
+    guest.send_one("chown", id=GUEST)
     for messages in all_received(three):
         assert messages[0]["ch"]["crown"]["participantId"] == GUEST
 
 
 def test_quota_of_a_remote_participant(three: Three) -> None:
     holder, guest, _third = three
-    holder.say("chown", id=GUEST)
+    holder.send_one("chown", id=GUEST)
     guest.received()
     assert guest.session.stay is not None
     assert guest.session.stay.is_holder
-    guest.say("chset", set={"noteQuota": 10})
+    guest.send_one("chset", set={"noteQuota": 10})
     (capped,) = [message for message in guest.received() if message["m"] == "nq"]
     assert capped["allowance"] == 10
     assert guest.session.stay.quota is not None
     assert guest.session.stay.quota.allowance == 10
-    holder.say("n", t=1, n=[{"n": "a1", "v": 0.5}] * 11)
-    guest.say("n", t=1, n=[{"n": "a1", "v": 0.5}] * 40)
+    holder.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}] * 11)
+    guest.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}] * 40)
     assert [message["code"] for message in guest.received() if "code" in message] == ["too_fast"]
 
 
 def test_mutes_hold_at_all_nodes(three: Three) -> None:
     holder, guest, third = three
-    holder.say("mute", id_=GUEST, notes=True, chat=True)
+    holder.send_one("mute", id_=GUEST, notes=True, chat=True)
     assert [message["code"] for message in guest.received()] == ["muted"]
-    guest.say("a", message="x")
-    guest.say("n", t=1, n=[{"n": "a1", "v": 0.5}])
+    guest.send_one("a", message="x")
+    guest.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}])
     assert {message["code"] for message in guest.received()} == {"muted"}
     assert holder.received() == third.received() == []
 
 
 def test_notes_reach_all_but_their_player(three: Three) -> None:
     for client in three:
-        client.say("n", t=1, n=[{"n": "a1", "v": 0.5}])
+        client.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}])
         heard = all_received(three)
         for other, messages in zip(three, heard, strict=True):
             kinds = [(message["m"], message["p"]) for message in messages]
@@ -146,7 +146,7 @@ def test_notes_reach_all_but_their_player(three: Three) -> None:
 
 def test_pointers_reach_all_but_their_user(three: Three) -> None:
     for client in three:
-        client.say("m", x="11", y="22")
+        client.send_one("m", x="11", y="22")
         heard = all_received(three)
         for other, messages in zip(three, heard, strict=True):
             kinds = [(message["m"], message["id"]) for message in messages]
@@ -155,44 +155,44 @@ def test_pointers_reach_all_but_their_user(three: Three) -> None:
 
 def test_only_a_remote_holder_plays_alone(three: Three) -> None:
     holder, guest, third = three
-    holder.say("chown", id=GUEST)
+    holder.send_one("chown", id=GUEST)
     guest.received()
-    guest.say("chset", set={"crownsolo": True})
+    guest.send_one("chset", set={"crownsolo": True})
     all_received(three)
     for client in (holder, third):
-        client.say("n", t=1, n=[{"n": "a1", "v": 0.5}])
+        client.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}])
     assert [m["code"] for m in holder.received()] == ["only_owner_plays"]
     assert [m["code"] for m in third.received()] == ["only_owner_plays"]
     assert guest.received() == []
-    guest.say("n", t=1, n=[{"n": "a1", "v": 0.5}])
+    guest.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}])
     assert [m["m"] for m in holder.received()] == ["n"]
     assert [m["m"] for m in third.received()] == ["n"]
 
 
 def test_coowners_and_invitations(three: Three) -> None:
     holder, guest, third = three
-    holder.say("coowner", id_=GUEST, on=True)
+    holder.send_one("coowner", id_=GUEST, on=True)
     assert [message["m"] for message in guest.received()] == ["ch", "notification"]
-    guest.say("chset", set={"inviteOnly": True})
+    guest.send_one("chset", set={"inviteOnly": True})
     all_received(three)
-    third.say("ch", id_="other")
+    third.send_one("ch", id_="other")
     third.received()
-    third.say("ch", id_="room")
+    third.send_one("ch", id_="room")
     assert [message["code"] for message in third.received()] == ["invited_only"]
-    guest.say("invite", id_=THIRD, on=True)
+    guest.send_one("invite", id_=THIRD, on=True)
     guest.received()
-    third.say("ch", id_="room")
+    third.send_one("ch", id_="room")
     assert [message["m"] for message in third.received()] == ["ch", "c", "nq"]
 
 
 def test_names_change_at_all_nodes(three: Three) -> None:
     for client in three:
-        client.say("userset", set={"name": f"I am {client.id[0]}"})
+        client.send_one("userset", set={"name": f"I am {client.id[0]}"})
         for messages in all_received(three):
             (p,) = messages
             assert (p["m"], p["id"], p["name"]) == ("p", client.id, f"I am {client.id[0]}")
     for client in three:
-        client.say("a", message="hello")
+        client.send_one("a", message="hello")
         assert [m["p"]["name"] for m in three[0].received()] == [f"I am {client.id[0]}"]
 
 
@@ -200,10 +200,10 @@ def test_a_user_with_tabs_at_two_nodes_has_one_name(three: Three) -> None:
     holder, guest, _third = three
     elsewhere = holder.node.enter(GUEST, "elsewhere")
     elsewhere.received()
-    guest.say("userset", set={"name": "new"})
+    guest.send_one("userset", set={"name": "new"})
     all_received(three)
     assert [message["name"] for message in elsewhere.received()] == ["new"]
-    elsewhere.say("userset", set={"name": "newer"})
+    elsewhere.send_one("userset", set={"name": "newer"})
     for messages in all_received(three):
         assert [message["name"] for message in messages] == ["newer"]
 
@@ -213,17 +213,17 @@ def test_staff_of_another_node_hide_and_clear_chat(fabric: Fabric) -> None:
     holder, staff = first.enter(HOLDER, "room"), second.staff(GUEST, "room")
     holder.received()
     staff.received()
-    holder.say("a", message="x")
+    holder.send_one("a", message="x")
     holder.received()
     staff.received()
-    staff.say("clearchat")
+    staff.send_one("clearchat")
     assert [(m["m"], m["c"]) for m in holder.received()] == [("c", [])]
     staff.received()
-    staff.say("v", vanish=True)
+    staff.send_one("v", vanish=True)
     assert [m["m"] for m in holder.received()] == ["bye", "ch"]
     kinds = [m["m"] for m in staff.received()]
     assert kinds.count("ch") == 1
-    staff.say("v", vanish=False)
+    staff.send_one("v", vanish=False)
     assert [m["m"] for m in holder.received()] == ["p"]
 
 
@@ -232,14 +232,14 @@ def test_staff_of_another_node_act_by_admin_messages(fabric: Fabric) -> None:
     holder, staff = first.enter(HOLDER, "room"), second.staff(GUEST, "room")
     holder.received()
     staff.received()
-    staff.say("admin message", msg={"m": "admin_chat", "message": "hear ye"})
+    staff.send_one("admin message", msg={"m": "admin_chat", "message": "hear ye"})
     assert [m["a"] for m in holder.received()] == ["hear ye"]
-    staff.say("admin message", msg={"m": "setname", "_id": HOLDER, "name": "Bob"})
+    staff.send_one("admin message", msg={"m": "setname", "_id": HOLDER, "name": "Bob"})
     assert [m["name"] for m in holder.received()] == ["Bob"]
-    staff.say("admin message", msg={"m": "move", "_id": HOLDER, "ch": "there"})
+    staff.send_one("admin message", msg={"m": "move", "_id": HOLDER, "ch": "there"})
     (ch, *_) = holder.received()
     assert ch["ch"]["_id"] == "there"
-    staff.say("admin message", msg={"m": "ch", "_id": "there"})
+    staff.send_one("admin message", msg={"m": "ch", "_id": "there"})
     (ch, *_) = [m for m in staff.received() if m["m"] == "ch" and m["ch"]["_id"] == "there"]
     assert [entry["id"] for entry in ch["ppl"]] == [HOLDER, GUEST]
 
@@ -248,10 +248,10 @@ def test_a_renamed_room_keeps_people_and_crown(fabric: Fabric) -> None:
     first, second, *_ = fabric.nodes
     holder, guest = first.enter(HOLDER, "room"), second.enter(GUEST, "room")
     staff = first.staff(THIRD, "room")
-    holder.say("chown", id=GUEST)
+    holder.send_one("chown", id=GUEST)
     for client in (holder, guest, staff):
         client.received()
-    staff.say("admin message", msg={"m": "rename_channel", "_id": "renamed"})
+    staff.send_one("admin message", msg={"m": "rename_channel", "_id": "renamed"})
     for client in (holder, guest, staff):
         messages = client.received()
         (*_, ch) = [message for message in messages if message["m"] == "ch"]
@@ -269,16 +269,40 @@ def test_a_ban_from_the_site_ends_the_connection_at_the_other_node(fabric: Fabri
     staff = first.staff(THIRD, "room")
     for client in (holder, guest, staff):
         client.received()
-    staff.say("siteban", id=GUEST, permanent=True)
+    staff.send_one("siteban", id=GUEST, permanent=True)
     assert [m["m"] for m in holder.received()] == ["bye"]
     guest.received()
     assert guest.closed == 4008
 
 
+def test_who_says_bye_gets_the_last_answers_and_nothing_more_is_handled(three: Three) -> None:
+    holder, guest, _third = three
+    guest.send(
+        {"m": "a", "message": "last words"},
+        {"m": "bye"},
+        {"m": "a", "message": "a ghost"},
+        {"m": "n", "t": 1, "n": [{"n": "c3"}]},
+        {"m": "ch", "_id": "other"},
+    )
+    assert [message["a"] for message in guest.received()] == ["last words"]
+    assert guest.closed == 1000
+    assert [message["m"] for message in holder.received()] == ["a", "bye"]
+
+
+def test_notices_of_hub_and_home_come_once_in_a_while_together(three: Three) -> None:
+    holder, guest, _third = three
+    holder.send_one("mute", id_=GUEST, notes=True, chat=True)
+    guest.received()
+    guest.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}])
+    guest.received()
+    guest.send_one("a", message="x")
+    assert guest.received() == []
+
+
 def test_rates_hold_at_the_edge(three: Three) -> None:
     holder, guest, _third = three
     for number in range(30):
-        guest.say("a", message=str(number))
+        guest.send_one("a", message=str(number))
     refused = [m for m in guest.received() if m["m"] == "notification"]
     assert [message["code"] for message in refused] == ["too_fast"]
     lines = [m for m in holder.received() if m["m"] == "a"]
@@ -289,16 +313,16 @@ def test_rates_hold_at_the_edge(three: Three) -> None:
 
 def test_malformed_messages_are_refused_once(three: Three) -> None:
     _holder, guest, _third = three
-    guest.say("chset", set=5)
+    guest.send_one("chset", set=5)
     assert [m["m"] for m in guest.received()] == ["notification"]
-    guest.say("chown", id=5)
+    guest.send_one("chown", id=5)
     assert len(guest.received()) == 1
 
 
 def test_a_replica_is_no_room_of_its_node(three: Three, fabric: Fabric) -> None:
     _holder, guest, _third = three
     assert "room" not in guest.node.context.directory.rooms
-    guest.say("+ls")
+    guest.send_one("+ls")
     (ls,) = guest.received()
     assert "room" not in [room["_id"] for room in ls["u"]]
 
@@ -311,11 +335,11 @@ def test_what_remote_messages_cause_is_charged_to_their_subscriber(
     for number in range(30):
         first.enter(f"{number:024x}", "room")
     guest = second.open(GUEST, address="192.0.2.1", is_limited=True)
-    guest.say("hi")
-    guest.say("ch", id_="room")
+    guest.send_one("hi")
+    guest.send_one("ch", id_="room")
     guest.received()
     for _ in range(4):
-        guest.say("a", message="x" * 400)
+        guest.send_one("a", message="x" * 400)
         guest.received()
     now = second.context.now()
     assert second.context.rates._table.full_at_ms("192.0.2.1", "output") > now - 10_000

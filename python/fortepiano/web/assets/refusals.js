@@ -25,6 +25,7 @@ const WORDS = {
 	not_allowed: { text: "You may not do that." },
 	bad_message: { text: "That line is empty, too long, or has characters that it may not have." },
 	bad_name: { text: "That name is empty, too long, or has unusual characters." },
+	unreachable: { text: "That room cannot be reached now. Try again in a moment." },
 	bad_room: { text: "That cannot be the name of a room." },
 	coowner: { text: "You rule this room beside its owner." },
 	not_coowner: { text: "You no longer rule this room." },

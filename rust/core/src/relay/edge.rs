@@ -60,7 +60,7 @@ impl Hub {
     /// Put the connection of a stay into a replica, as one of the tabs of a participant there.
     ///
     /// The participant's number is the home's. The result is the participant's number here, or `None` if
-    /// the stay has ended or the room is no replica.
+    /// the stay has ended, the connection is closing, or the room is no replica.
     pub fn enter_replica(&mut self, stay: u32, room: RoomId, number: u32) -> Option<ParticipantId> {
         let client = self.relay.as_deref()?.visitor(stay)?;
         let known = self.replica_mut(room)?.numbers.get(&number).copied();
@@ -69,6 +69,7 @@ impl Hub {
             None => self.expect_participant(room, number)?,
         };
         self.enter(client, room, participant);
+        self.clients.get(client).filter(|it| it.room == Some(room))?;
         if let Some(visitor) = self.relay.as_deref_mut()?.visitors.get_mut(&client) {
             visitor.entered = Some(stay);
         }

@@ -97,7 +97,7 @@ struct Guest {
 struct Node {
     hub: Hub,
     room: RoomId,
-    /// What the room hears, as read by a client that is always there and says nothing.
+    /// A client that is always in the room, says nothing, and reads all that the room hears.
     witness: Socket,
     /// The participants of the room: each user's number and tabs.
     users: HashMap<usize, (ParticipantId, usize)>,
@@ -175,7 +175,7 @@ impl Node {
     }
 
     /// Broadcast a message in the room of this node.
-    fn say(&mut self, home: usize, kind: &str, except: Option<ClientId>) {
+    fn broadcast(&mut self, home: usize, kind: &str, except: Option<ClientId>) {
         let payload = format!("[\"{kind}\",{home},{}]", self.heard[&home]);
         self.count(home, |it| it.hub.broadcast(it.room, payload.as_bytes(), except));
     }
@@ -201,7 +201,7 @@ impl Node {
             let participant = *participant;
             self.users.remove(&user);
             self.hub.remove_participant(participant);
-            self.say(home, "bye", None);
+            self.broadcast(home, "bye", None);
         }
     }
 
@@ -216,7 +216,7 @@ impl Node {
         let entries = self.hub.participants_json(self.room, viewer, false);
         self.hub.send_participants(client, self.room, before.as_bytes(), b"]", false);
         if is_new {
-            self.say(home, "p", Some(client));
+            self.broadcast(home, "p", Some(client));
         }
         Stay::new(home, start, [before.as_bytes(), &entries, b"]"].concat(), is_new)
     }
@@ -253,7 +253,7 @@ impl World {
             Action::Quit(who) => self.quit(who),
             Action::Play(who, notes) => self.play(who, notes),
             Action::Point(who) => self.point(who),
-            Action::Broadcast(room) => self.nodes[room % count].say(room % count, "e", None),
+            Action::Broadcast(room) => self.nodes[room % count].broadcast(room % count, "e", None),
             Action::BroadcastSoon(room) => {
                 let room = room % count;
                 let node = &mut self.nodes[room];
@@ -586,9 +586,9 @@ impl World {
     }
 
     /// Send a last message on each channel, which shows what is missing before it.
-    pub fn say_last(&mut self) {
+    pub fn broadcast_last(&mut self) {
         for from in 0..self.nodes.len() {
-            self.nodes[from].say(from, "end", None);
+            self.nodes[from].broadcast(from, "end", None);
             for to in (0..self.nodes.len()).filter(|to| *to != from) {
                 self.nodes[from].hub.post(nid(to), b"end", None);
             }

@@ -70,7 +70,7 @@ pub struct Place {
     pub stay: u32,
 }
 
-/// What is known of a stay: its piece of the room's order, without pointers.
+/// A stay: its piece of the room's order, in messages that are no pointers.
 pub struct Stay {
     pub room: usize,
     pub start: u64,
