@@ -127,10 +127,12 @@ class _NodeRegistry:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def claim(self, room: str) -> Home:
+    async def claim(self, room: str, epoch: int = 0) -> Home:
         await _Pause()
         self._check()
         homes = self._node.fabric.homes
+        if epoch and (room not in homes or homes[room].epoch < epoch):
+            homes[room] = Home(epoch, self._node.nid, "")
         if room not in homes:
             homes[room] = Home(self._node.fabric.next_epoch(), self._node.nid, "")
         home = homes[room]

@@ -107,6 +107,42 @@ class Homes:
         else:
             self._enqueue(room, partial(self._find, room, call))
 
+    def own(self) -> list[tuple[str, int]]:
+        """Return the rooms of this node, and the epochs of its reigns."""
+        return list(self._own.items())
+
+    def confirm(self, room: str, call: Callable[[Home | None], None]) -> None:
+        """Ask whether this node is still the home of one of its rooms.
+
+        The broker may have forgotten that, or have given the room to another node, if it has lost
+        its last changes. Of two homes the one with the greater epoch stays.
+
+        Args:
+            room: The room's name.
+            call: Called with the home; None if that cannot be found now, or is this node no more.
+        """
+        self._enqueue(room, lambda done: self._run(self._confirm(room, call, done)))
+
+    async def _confirm(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        nid, epoch = self.nid, self._own.get(room)
+        home = None if epoch is None else await self._ask(room, epoch)
+        if epoch is not None and (nid, epoch) != (self.nid, self._own.get(room)):
+            home = None  # the room was left meanwhile
+        elif home is not None and home.nid == nid:
+            self._own[room] = home.epoch
+        elif home is not None:
+            del self._own[room]
+            self._remember(room, home)
+        call(home)
+        done()
+
+    def disown(self, room: str, epoch: int) -> None:
+        """End a reign of which only others know: its end was not heard."""
+        if self._own.get(room) != epoch and room not in self._lines:
+            self._enqueue(room, lambda done: self._run(self._end(room, epoch, done)))
+
     def after(self, room: str, call: Callable[[], None]) -> None:
         """Call a function once all that is being asked about a room has been answered."""
 
@@ -191,13 +227,7 @@ class Homes:
         self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
     ) -> None:
         nid = self.nid
-        try:
-            home: Home | None = await self._registry.claim(room)
-        except Exception as error:
-            self._note_failure(error)
-            home = None
-        if home is not None:
-            self._is_failing = False
+        home = await self._ask(room)
         if nid != self.nid:
             home = None  # this node has got another number meanwhile
         if home is not None and home.nid == nid:
@@ -207,6 +237,15 @@ class Homes:
             self._remember(room, home)
         call(home)
         done()
+
+    async def _ask(self, room: str, epoch: int = 0) -> Home | None:
+        try:
+            home = await self._registry.claim(room, epoch)
+        except Exception as error:
+            self._note_failure(error)
+            return None
+        self._is_failing = False
+        return home
 
     def _note_failure(self, error: Exception) -> None:
         """Log that the registry does not answer, once until it does."""

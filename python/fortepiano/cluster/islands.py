@@ -231,7 +231,20 @@ class Islands:
     def join_again(self) -> None:
         """Bring the rooms of this node, and those of others, together again."""
         self._is_cut = self._homes.is_alone = False
+        for name, epoch in self._homes.own():
+            self._confirm(name, epoch)
         self.claim_rooms()
+
+    def _confirm(self, name: str, epoch: int) -> None:
+        if self._homes.epoch(name) == epoch and not self._is_cut:
+            self._homes.confirm(name, partial(self._on_confirmed, name, epoch))
+
+    def _on_confirmed(self, name: str, epoch: int, home: Home | None) -> None:
+        room = self._context.directory.rooms.get(name)
+        if home is None:
+            self._context.clock.later(_PAUSE_SECONDS, partial(self._confirm, name, epoch))
+        elif room is not None and home.nid != self._homes.nid:
+            self.demote(room, home)
 
     def claim_rooms(self) -> None:
         """Find the homes of all rooms in which people are, and this node has no reign."""

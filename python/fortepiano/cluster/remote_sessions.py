@@ -129,6 +129,7 @@ class RemoteSessions:
         self._expected.discard(key)
         room = self._context.directory.rooms.get(message.room)
         if room is None or self._homes.epoch(message.room) != message.epoch:
+            self._homes.disown(message.room, message.epoch)
             self._mail.post(nid, NotHome(message.stay))
             return
         if not self._counts[message.room]:
