@@ -1190,7 +1190,7 @@ class Hub:
         """
 
     def entries(self, room: int) -> list[tuple[int, bytes]]:
-        """Return the participants of a room, and their entries of `ppl` as `add_participant` takes them.
+        """Return the participants of a room, and their entries of `ppl` (see `add_participant`).
 
         Args:
             room: The number of the room or replica.

@@ -61,7 +61,7 @@ async def test_a_home_is_killed(three: Fallible) -> None:
         await far.until(lambda: far.channel["settings"]["color"] == "#123456", 2)
         await lost.client.send({"m": "chown", "id": one.id})
         await one.until(lambda: one.channel["crown"].get("participantId") == one.id, 2)
-        await two.say("said at the end")
+        await two.speak("said at the end")
         await asyncio.sleep(0.5)
         since = time.monotonic()
         await asyncio.to_thread(home.kill)
@@ -70,7 +70,7 @@ async def test_a_home_is_killed(three: Fallible) -> None:
         silence = longest_silence(one, two, since)
         print(f"a home is killed: longest silence on one node {silence:.2f} s")
         assert silence < HEARD_SECONDS
-        await far.say("goes on")
+        await far.speak("goes on")
         for each in (one, two, far):
             await each.until(lambda it=each: it.lines[-1:] and it.lines[-1]["a"] == "goes on", 2)
             assert each.gone(lost.id, since) == 1
@@ -135,6 +135,6 @@ async def test_a_node_stands_still_for_twenty_seconds(three: Fallible, which: st
         three.thaw(victim)
         took = await room.together(people, 10)
         print(f"a thawed {which}: its people are back after {took:.1f} s")
-        await people[0].say("back")
+        await people[0].speak("back")
         for witness in people:
             await witness.until(lambda it=witness: it.lines[-1:] and it.lines[-1]["a"] == "back", 2)

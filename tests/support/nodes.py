@@ -535,7 +535,10 @@ class Fabric:
                 self.broker.deliver(pair)
             stepped = [node.step_tasks() for node in self.nodes if node.is_alive]
             read = [
-                client.read() for node in self.nodes if not node.is_paused for client in node.clients
+                client.read()
+                for node in self.nodes
+                if not node.is_paused
+                for client in node.clients
             ]
             if not (pending or any(stepped) or any(read)):
                 return moved

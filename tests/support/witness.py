@@ -23,7 +23,7 @@ _BEAT_SECONDS = 0.1
 
 
 class Witness:
-    """Somebody in a room, who plays a note ten times a second and remembers what comes.
+    """A person in a room, who plays a note ten times a second and remembers what comes.
 
     Attributes:
         client: The connection.
@@ -100,7 +100,7 @@ class Witness:
         except ConnectionClosed:
             self.is_closed = True
 
-    async def say(self, text: str) -> None:
+    async def speak(self, text: str) -> None:
         """Say a line."""
         await self.client.send({"m": "a", "message": text})
 
@@ -183,8 +183,8 @@ class Witnesses:
             left = within - (time.monotonic() - began)
             await witness.until(lambda it=witness: it.people == everybody, left)
         took = time.monotonic() - began
+        since = time.monotonic()
         for witness in witnesses:
-            since = time.monotonic()
             for other in witnesses:
                 if other.id != witness.id:
                     await witness.until(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -65,9 +66,7 @@ def _adopt_participants(context: Context, room: Room) -> None:
         profile = profile_in(head)
         if profile is None:
             continue  # of one who was about to enter
-        user = context.directory.expect(
-            profile.id, lambda quota, profile=profile: made_user(profile, quota)
-        )
+        user = context.directory.expect(profile.id, partial(made_user, profile))
         context.world.adopt(user, room, number)
 
 

@@ -262,9 +262,9 @@ class Cluster:
         self._journeys.look_again()
         for replica in self._stays.replicas():
             self._resync(replica.home.epoch)
-        self._context.clock.later(_PRESENT_SECONDS, self._present)
+        self._context.clock.later(_PRESENT_SECONDS, self._post_stays)
 
-    def _present(self) -> None:
+    def _post_stays(self) -> None:
         """Let all homes forget stays of whose end they have not heard."""
         self._mail.post_all(messages.Present(self._stays.numbers()))
 

@@ -121,7 +121,11 @@ class Homes:
             room: The room's name.
             call: Called with the home; None if that cannot be found now, or is this node no more.
         """
-        self._enqueue(room, lambda done: self._run(self._confirm(room, call, done)))
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._confirm(room, call, done))
+
+        self._enqueue(room, step)
 
     async def _confirm(
         self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
@@ -140,8 +144,12 @@ class Homes:
 
     def disown(self, room: str, epoch: int) -> None:
         """End a reign of which only others know: its end was not heard."""
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._end(room, epoch, done))
+
         if self._own.get(room) != epoch and room not in self._lines:
-            self._enqueue(room, lambda done: self._run(self._end(room, epoch, done)))
+            self._enqueue(room, step)
 
     def after(self, room: str, call: Callable[[], None]) -> None:
         """Call a function once all that is being asked about a room has been answered."""

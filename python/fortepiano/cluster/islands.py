@@ -5,9 +5,9 @@ gives their rooms a home again.
 
 - A home is gone: whichever node claims its room first goes on with it, as its replica has it. The
   people of all others follow.
-- No broker: after a second this node goes on alone with all rooms that it has people in. When it is
-  back, these rooms are claimed. Where another node is the home, people follow, and what they have said
-  meanwhile is merged into the chat there.
+- No broker: after a second this node goes on alone with all rooms that it has people in. When it
+  is back, these rooms are claimed. Where another node is the home, people follow, and what they
+  have said meanwhile is merged into the chat there.
 
 Participants whose tabs are at other nodes are awaited for a while, then they leave.
 """
@@ -287,7 +287,7 @@ class Islands:
         for tab in tabs:
             self._journeys.follow(tab, room.name)
         if not tabs:
-            self._handlers().remove_awaited(room)  # they are at their own nodes
+            self._handlers().remove_awaited(room)
 
     def on_merge(self, message: Merge) -> None:
         """Add to the chat of a room what was said elsewhere."""

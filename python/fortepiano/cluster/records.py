@@ -1,7 +1,7 @@
-"""What other nodes must know of the rooms of this one, so that one of them can go on with a room.
+"""The records with which another node can go on with a room, if this one dies.
 
-Settings, crown, mutes and chat are in the stream of a room that has people of other nodes, so each of
-these nodes has them as they were at its place in the stream.
+The stream of a room that has people of other nodes carries settings, crown, mutes and chat. So each
+of these nodes has them as they were at its place in the stream.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the next home of a room must know, beside participants and chat; from node to node."""
+"""The state of a room beside participants and chat, as one node passes it to another."""
 
 from __future__ import annotations
 

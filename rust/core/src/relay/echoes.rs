@@ -29,7 +29,7 @@ struct Sent {
     is_played: bool,
 }
 
-/// What a replica sent to its home and has not got back, oldest first.
+/// The messages that a replica sent to its home and has not got back, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Echoes {
     sent: VecDeque<Sent>,
@@ -57,7 +57,7 @@ impl Echoes {
     /// The home leaves out what the sender may not play, so earlier messages do not come back.
     fn take(&mut self, stay: u32, payload: &[u8]) -> bool {
         let found = self.sent.iter().position(|it| it.stay == stay && *it.payload == *payload);
-        found.and_then(|at| self.sent.drain(..=at).last()).is_some_and(|it| it.is_played)
+        found.and_then(|at| self.sent.drain(..=at).next_back()).is_some_and(|it| it.is_played)
     }
 }
 

@@ -174,7 +174,7 @@ pub struct Snapshot<'a> {
     pub count: u32,
     /// The participants, in order.
     pub participants: Fields<'a>,
-    /// What the next home needs; see [`Item::Record`].
+    /// The record for the next home; see [`Item::Record`].
     pub record: &'a [u8],
     /// The number of lines of chat.
     pub line_count: u32,

@@ -171,7 +171,7 @@ pub(crate) struct Home {
     queued: bool,
     /// The nodes that hear the stream, and the number of connections of each in the room.
     nodes: Vec<(u16, u32)>,
-    /// What the next home needs.
+    /// The records for the next home.
     records: Records,
 }
 
@@ -207,9 +207,9 @@ pub(crate) struct Replica {
     stand: Stand,
     /// The participants by the home's numbers.
     numbers: AHashMap<u32, ParticipantId>,
-    /// What this node needs in order to become the home.
+    /// The records with which this node can become the home.
     records: Records,
-    /// What connections here have played, and the home has not sent back.
+    /// The messages of connections here that the home has not sent back.
     echoes: Echoes,
 }
 

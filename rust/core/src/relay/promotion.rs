@@ -1,4 +1,4 @@
-//! What a replica needs in order to become the home, and how it becomes that.
+//! Replicas that become homes, and the records that they need for that.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use crate::relay::item::Item;
 use crate::relay::message::Snapshot;
 use crate::relay::RoomRelay;
 
-/// What Python knows of a room, as bytes of its own.
+/// The facts that Python knows of a room, as bytes of its own.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     /// All but chat.
@@ -77,7 +77,6 @@ impl Hub {
     }
 
     /// Return what the home of a replica has told for the next home: a record, and lines of chat.
-    #[must_use]
     pub fn records(&self, room: RoomId) -> (&[u8], impl Iterator<Item = &[u8]>) {
         let relay = self.rooms.get(room).and_then(|room| room.relay.as_deref());
         let records = match relay {
