@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Journeys"]
 
-_PATIENCE_SECONDS = 10.0
-"""How long a session waits for a room's home: longer than it takes to declare a node dead."""
+_PATIENCE_SECONDS = 10
+"""How long a session waits for a room's home: longer than it takes to declare a node dead.
+
+Counted by seconds, so that the time in which this node stands still counts little.
+"""
 
 _PAUSE_SECONDS = 0.25
 """The time after which a home that was not found is looked for again."""
@@ -130,8 +133,15 @@ class Journeys:
 
     def _begin(self, journey: _Journey) -> None:
         self._journeys[journey.session] = journey
-        self._context.clock.later(_PATIENCE_SECONDS, partial(self._give_up, journey))
+        self._wait(journey, _PATIENCE_SECONDS)
         self._look(journey)
+
+    def _wait(self, journey: _Journey, seconds: int) -> None:
+        """Give up a journey that is not over after some seconds."""
+        if seconds == 0:
+            self._give_up(journey)
+        elif self._is_current(journey):
+            self._context.clock.later(1.0, partial(self._wait, journey, seconds - 1))
 
     def look_again_for(self, stay: OwnStay) -> None:
         """Look for the home of a room again, as the home that was asked is none any more."""
