@@ -36,6 +36,10 @@ class Interleaved(RuleBasedStateMachine):
         for number, user in enumerate(USERS[:3]):
             self.open(user, number)
 
+    def remark(self, text: str) -> None:
+        """Note what happens, for the program of a failure."""
+        note(text)
+
     def teardown(self) -> None:
         if hasattr(self, "fabric"):
             self.fabric.close()
@@ -80,7 +84,7 @@ class Interleaved(RuleBasedStateMachine):
     def vanish(self, data: st.DataObject) -> None:
         if self.clients():
             client = data.draw(st.sampled_from(self.clients()))
-            note(f"{client.id[0]} at {client.node.nid} vanishes")
+            self.remark(f"{client.id[0]} at {client.node.nid} vanishes")
             client.vanish()
             del self.views[client]
 
@@ -104,7 +108,7 @@ class Interleaved(RuleBasedStateMachine):
     @rule(node=st.integers(0, 2))
     def kill(self, node: int) -> None:
         victim = self.alive()[node]
-        note(f"node {victim.nid} is killed")
+        self.remark(f"node {victim.nid} is killed")
         self.fabric.kill(victim)
         self.is_quiet = False
         self.views = {
@@ -116,13 +120,13 @@ class Interleaved(RuleBasedStateMachine):
             self.send(data.draw(st.sampled_from(self.clients())), *messages)
 
     def send(self, client: NodeClient, *messages: Message) -> None:
-        note(f"{client.id[0]} at {client.node.nid}: {messages}")
+        self.remark(f"{client.id[0]} at {client.node.nid}: {messages}")
         client.send(*messages)
 
     @rule()
     def agree(self) -> None:
         """Let everything arrive, and compare all views."""
-        note("settle")
+        self.remark("settle")
         clients = self.clients()
         if not clients:
             return

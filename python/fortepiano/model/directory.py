@@ -123,8 +123,8 @@ class Directory:
             # largest class, and the first room cuts them to its own maximum.
             quota = self._hub.add_quota(*self._largest_quota())
             user = self.users[user_id] = User(user_id, name, color, quota, since)
-        elif not user.sessions:
-            self._recall(user)
+        elif not (user.sessions or user.participations):
+            self._recall(user)  # others who see them would not learn of a change
         user.sessions.append(session)
         self.departed.pop(user_id, None)
         return user

@@ -322,6 +322,19 @@ mod tests {
     }
 
     #[test]
+    fn an_inbox_that_nobody_hears_is_said_once() {
+        let mut connection = Connection::default();
+        connection.open();
+        for channel in [&b"{p}:n:7"[..], b"{p}:n:7", b"{p}:r:7", b"{p}:n:7", b"{p}:n:7"] {
+            connection.publish(channel, b"1");
+        }
+        let mut came = Vec::new();
+        feed(&mut connection, b":0\r\n:0\r\n:0\r\n:1\r\n:0\r\n", 100, |it| came.push(format!("{it:?}")));
+        assert_eq!(came, ["Unheard(7)", "Unheard(7)"]);
+        assert_eq!(connection.stats.unheard, 4);
+    }
+
+    #[test]
     fn a_new_connection_knows_nothing_of_the_old_one() {
         let mut connection = Connection::default();
         connection.open();

@@ -24,13 +24,14 @@ impl Hub {
         rooms: &[u8],
         gap: Milliseconds,
     ) {
+        let now = self.clock.now();
         let relay = Relay {
             nid,
             inbox: inbox.into(),
             everybody: everybody.into(),
             rooms: rooms.into(),
             gap: gap.us(),
-            ..self.relay.take().map_or_else(Relay::new, |relay| relay.again())
+            ..self.relay.take().map_or_else(Relay::new, |relay| relay.again(now))
         };
         self.relay = Some(Box::new(relay));
         self.add_node(nid, inbox);
@@ -295,10 +296,14 @@ impl Relay {
     }
 
     /// Return what remains if the node joins again: all but the numbers of its messages.
-    fn again(mut self) -> Self {
+    ///
+    /// What waits for a lease that is over is dropped: nobody waits for it any more.
+    fn again(mut self, now: u64) -> Self {
         self.seq = 0;
         self.old_inbox = std::mem::take(&mut self.inbox);
-        self.outbox.drain(|_, _| ());
+        if self.lease_until < now {
+            self.outbox.drain(|_, _| ());
+        }
         self.heard.clear();
         self.nodes.remove(&self.nid);
         self.nodes
