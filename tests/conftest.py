@@ -22,11 +22,13 @@ PACKAGES = {
     "chromium": "chromium",
     "promtool": "prometheus",
     "nginx": "nginx",
+    "haproxy": "haproxy",
     "systemd-analyze": "systemd",
+    "ip": "iproute2",
 }
 """Programs that `@pytest.mark.needs` may name, and the Debian packages they come from."""
 
-FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version"}
+FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version", "ip": "-V", "haproxy": "-v"}
 """Options that print the version, of programs that do not know `--version`."""
 
 MANY_FILES = 256

@@ -1,8 +1,4 @@
-"""The state of every client, compared with the model, while the tabs of a user are on three nodes.
-
-Names and colours do not change here, and nobody is banned who is in another room: outside of rooms,
-each node knows its own people only.
-"""
+"""The state of every client, compared with the model; the tabs of a user are on three nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +20,6 @@ def machine(request: pytest.FixtureRequest) -> Iterator[type[ProtocolMachine]]:
         class Here(ProtocolMachine):
             server = running
             is_crown_idle = request.param
-            spans_nodes = True
 
         yield Here
 

@@ -26,19 +26,19 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     fleet.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def server(fleet: Fleet, preset: Preset) -> Server:
     """A server on which every connection is a new user (NODE_ENV=development)."""
     return fleet.server(preset, NODE_ENV="development")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def server_by_address(fleet: Fleet, preset: Preset) -> Server:
     """A server on which each address is one user."""
     return fleet.server(preset)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def restartable_server(fleet: Fleet, preset: Preset) -> Server:
     """A server like `server_by_address`, for tests that restart it."""
     return fleet.server(preset, FORTEPIANO_MOTD="It ends, and begins again.")

@@ -11,8 +11,6 @@ from support.presets import HURRIED
 from support.server import Server
 from support.websocket_clients import Client, Clients, ClientsFactory, Message, new_room
 
-pytestmark = pytest.mark.one_node("acts of staff")
-
 
 async def admin(clients: Clients, room: str | None = None) -> Client:
     """Connect an admin."""

@@ -160,7 +160,7 @@ async def test_the_back_door_is_an_ordinary_room(clients: Clients) -> None:
     assert ch["ch"]["crown"]["participantId"] == client.id
 
 
-@pytest.mark.one_node("the room list")
+@pytest.mark.one_node("each process keeps so many empty test rooms, lest they fill its memory")
 @pytest.mark.case(36)
 async def test_of_the_empty_test_rooms_the_latest_remain(
     clients_with: ClientsFactory,

@@ -228,7 +228,6 @@ async def test_the_crown_never_goes_to_another_room(clients: Clients) -> None:
     await stranger.assert_silent()
 
 
-@pytest.mark.one_node("acts of staff")
 @pytest.mark.case(51)
 async def test_the_owner_takes_the_crown_at_any_time(clients_with: ClientsFactory) -> None:
     clients = clients_with()

@@ -258,7 +258,6 @@ async def test_of_a_huge_set_only_the_valid_settings_count(clients: Clients) -> 
     assert len(json.dumps(ch)) < 2000
 
 
-@pytest.mark.one_node("the room list")
 @pytest.mark.case(43)
 async def test_a_hidden_room_is_not_listed(clients: Clients) -> None:
     holder, _ = await clients.pair()

@@ -9,8 +9,6 @@ import pytest
 
 from support.websocket_clients import Client, Clients, Message, new_address, new_room
 
-pytestmark = pytest.mark.one_node("custom messages")
-
 SUBSCRIBED = {"mode": "subscribed"}
 BUDGET = 16_384
 """Bytes of data that a user may send in ten seconds."""

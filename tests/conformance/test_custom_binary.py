@@ -11,8 +11,6 @@ import pytest
 from support.custom import binary, parted
 from support.websocket_clients import Client, Clients, new_room
 
-pytestmark = pytest.mark.one_node("custom messages")
-
 TARGET = {"mode": "subscribed"}
 
 

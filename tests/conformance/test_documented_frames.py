@@ -134,9 +134,8 @@ class Scene:
 
 
 def parameter(block: str) -> Any:
-    """Return a scene as a parameter; some are about what each node does by itself."""
-    alone = [pytest.mark.one_node("lists and custom messages")] if OF_A_NODE.search(block) else []
-    return pytest.param(block, id=block.split("\n")[0][:60], marks=alone)
+    """Return a scene as a parameter."""
+    return pytest.param(block, id=block.split("\n")[0][:60])
 
 
 @only("quick")

@@ -89,7 +89,6 @@ async def test_throwing_out_is_no_ban(clients: Clients) -> None:
     assert await listed(holder) == {}
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_the_last_ban_counts(clients: Clients, preset: Preset) -> None:
     holder, other = await clients.pair()
     await ban(holder, other)

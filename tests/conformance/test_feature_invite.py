@@ -47,7 +47,6 @@ async def test_who_is_nowhere_is_put_somewhere(clients: Clients) -> None:
     await holder.assert_silent()
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_who_is_invited_is_told_and_gets_in(clients: Clients) -> None:
     holder, other = await clients.pair({"inviteOnly": True})
     guest, neighbour = await clients.pair()
@@ -82,7 +81,6 @@ async def test_nobody_is_turned_out(clients: Clients) -> None:
     assert await gets_in(await clients.enter("lobby"), holder.room)
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_second_tabs_and_returning_guests_pass(
     clients_by_address: Clients, room: str
 ) -> None:
@@ -100,7 +98,6 @@ async def test_second_tabs_and_returning_guests_pass(
     assert (await clients_by_address.tab(guest, room)).room == room
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_an_invitation_opens_one_room(clients: Clients) -> None:
     holder, _ = await clients.pair({"inviteOnly": True})
     other, _ = await clients.pair({"inviteOnly": True})
@@ -110,7 +107,6 @@ async def test_an_invitation_opens_one_room(clients: Clients) -> None:
     assert not await gets_in(guest, other.room)
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_it_is_no_way_around_a_ban(clients: Clients) -> None:
     holder, other = await clients.pair({"inviteOnly": True})
     await holder.send({"m": "kickban", "_id": other.id, "ms": 60_000}, inviting(other))

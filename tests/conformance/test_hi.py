@@ -153,7 +153,6 @@ async def test_t_is_answered_before_hi(clients: Clients) -> None:
     assert (await client.expect("t"))["e"] == 1
 
 
-@pytest.mark.one_node("names changed elsewhere")
 @pytest.mark.case(18)
 async def test_name_and_colour_outlive_a_reconnect_and_a_restart(
     restartable_server: Server,

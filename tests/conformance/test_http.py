@@ -13,7 +13,7 @@ from support.raw_peer import TEXT, frame, handshake_request
 from support.server import Server, run_server
 from support.websocket_clients import Client, Clients
 
-pytestmark = pytest.mark.one_node("HTTP")
+pytestmark = pytest.mark.one_node("each process has ports of its own, and answers HTTP by itself")
 
 HI = b'[{"m":"hi"}]'
 

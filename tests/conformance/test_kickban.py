@@ -238,7 +238,6 @@ async def test_a_banned_user_may_return_when_the_ban_ends(clients_by_address: Cl
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
 
 
-@pytest.mark.one_node("who is there in other rooms")
 @pytest.mark.case(76)
 async def test_each_room_has_its_own_bans(clients_by_address: Clients) -> None:
     one, banned = await neighbours(clients_by_address, 2)
@@ -302,7 +301,6 @@ async def test_a_holder_may_ban_themself(clients_by_address: Clients, preset: Pr
         await other.assert_ignored()
 
 
-@pytest.mark.one_node("who is there in other rooms")
 @pytest.mark.case(79)
 async def test_a_user_in_another_room_can_be_banned(clients_by_address: Clients) -> None:
     holder, other = await neighbours(clients_by_address, 2)
@@ -315,7 +313,6 @@ async def test_a_user_in_another_room_can_be_banned(clients_by_address: Clients)
     await kept_out(absent, holder.room)
 
 
-@pytest.mark.one_node("who is there in other rooms")
 @pytest.mark.case(80)
 async def test_a_second_ban_replaces_the_first(clients_by_address: Clients) -> None:
     holder, banned = await neighbours(clients_by_address, 2)

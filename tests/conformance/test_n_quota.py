@@ -156,7 +156,7 @@ async def test_another_room_of_the_same_class_refills_no_points(
     assert await received_notes(listener) == 0
 
 
-@pytest.mark.one_node("the quota of a user in several rooms")
+@pytest.mark.one_node("each process keeps a quota for its own sockets; rooms apart share none")
 @pytest.mark.case(55)
 async def test_all_tabs_of_a_user_share_one_quota(
     clients_with: ClientsFactory, preset: Preset
@@ -178,7 +178,7 @@ async def test_all_tabs_of_a_user_share_one_quota(
     assert await received_notes(listeners[2]) == 0
 
 
-@pytest.mark.one_node("the quota of a user who comes back")
+@pytest.mark.one_node("each process remembers the quotas of those who were connected to it")
 @pytest.mark.case(55)
 async def test_a_reconnect_refills_nothing(clients_with: ClientsFactory, preset: Preset) -> None:
     clients, room = clients_with(**STILL), new_room()

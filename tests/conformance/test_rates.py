@@ -107,8 +107,6 @@ async def times_asked(clients: Clients, times: int) -> tuple[Client, int]:
     return client, count(client.log, "t")
 
 
-ELSEWHERE = pytest.mark.one_node("who is there in other rooms")
-
 BURSTS = [
     (lines, 8),
     (lines_of_the_holder, 10),
@@ -116,7 +114,7 @@ BURSTS = [
     (joins, 10),
     (settings, 10),
     (crowns, 10),
-    pytest.param(bans, 10, marks=ELSEWHERE),
+    (bans, 10),
     (lists, 10),
     (profiles, 30),
     (greetings, 10),
@@ -139,7 +137,6 @@ async def test_too_many_lines_are_dropped_with_one_notice(
     assert told[0]["text"]
 
 
-@ELSEWHERE
 async def test_unban_has_a_limit_too(clients: Clients) -> None:
     client, banned = await clients.enter(new_room()), await clients.enter()
     await client.send({"m": "kickban", "_id": banned.id, "ms": 60_000})
@@ -150,7 +147,6 @@ async def test_unban_has_a_limit_too(clients: Clients) -> None:
     assert (await banned.join(client.room))["ch"]["_id"] == "test/awkward"
 
 
-@pytest.mark.one_node("the room list")
 async def test_minus_ls_has_a_limit_too(clients: Clients, room: str) -> None:
     client = await clients.enter()
     await client.send(*[{"m": "-ls"}] * 10, {"m": "+ls"}, {"m": "-ls"})
@@ -224,7 +220,7 @@ async def test_and_again_after_that(clients_with: ClientsFactory) -> None:
     assert count(await client.received(), "notification") == 1
 
 
-@pytest.mark.one_node("the rates of a user")
+@pytest.mark.one_node("each process has buckets for its own sockets, as for their addresses")
 async def test_all_tabs_of_a_user_have_the_same_buckets(
     clients_by_address: Clients, room: str
 ) -> None:
@@ -246,7 +242,7 @@ async def test_all_tabs_of_a_user_have_the_same_buckets(
 SLOW = {"RATE_CHAT__PER_SECOND": "0.01", "RATE_ROOM__PER_SECOND": "0.01", "NODE_ENV": "production"}
 
 
-@pytest.mark.one_node("the rates of a user")
+@pytest.mark.one_node("each process has buckets for its own sockets, as for their addresses")
 @pytest.mark.parametrize("how", ["close", "reset"])
 async def test_a_reconnect_refills_nothing(
     clients_with: ClientsFactory, room: str, how: str

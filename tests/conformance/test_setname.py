@@ -6,8 +6,6 @@ import pytest
 
 from support.websocket_clients import ClientsFactory, Message, new_address, new_room
 
-pytestmark = pytest.mark.one_node("acts of staff")
-
 CHANGES = pytest.mark.parametrize(
     ("message", "key", "value"),
     [

@@ -6,8 +6,6 @@ import pytest
 
 from support.websocket_clients import ClientsFactory, Message
 
-pytestmark = pytest.mark.one_node("acts of staff")
-
 
 def ids(ch: Message) -> list[str]:
     return sorted(p["_id"] for p in ch["ppl"])

@@ -79,6 +79,11 @@ def cluster_of(server: Server) -> dict[str, object]:
     return found
 
 
+def metrics_of(server: Server) -> str:
+    """The metrics of a server."""
+    return httpx.get(f"{server.internal_url}/metrics", trust_env=False).raise_for_status().text
+
+
 def lines(server: Server, event: str) -> list[dict[str, object]]:
     """The lines of a server's log about an event."""
     found = [msgspec.json.decode(line) for line in server.log.splitlines() if event in line]
@@ -88,8 +93,11 @@ def lines(server: Server, event: str) -> list[dict[str, object]]:
 class TestTogether:
     async def test_nodes_know_each_other_and_leave_nothing_behind(self, site: Site) -> None:
         one, two = site.node("one"), site.node("two")
-        assert cluster_of(one) == {"node": "one", "others": ["two"], "why_alone": None}
-        assert cluster_of(two) == {"node": "two", "others": ["one"], "why_alone": None}
+        for node, name, other in ((one, "one", "two"), (two, "two", "one")):
+            status = cluster_of(node)
+            assert (status["node"], status["others"]) == (name, [other])
+            assert (status["why_alone"], status["differences"]) == (None, [])
+        assert "\nfortepiano_cluster_connected 1.0\n" in metrics_of(two)
         assert two.stop() == 0
         await until(lambda: cluster_of(one)["others"] == [], SOON)
         assert one.stop() == 0
@@ -179,8 +187,8 @@ class TestNames:
         with site.broker.client() as client:
             client.hset("{fortepiano}:c:nodes", "piano", f"7 start {elsewhere.decode()}")
             client.hset("{fortepiano}:c:nids", "7", "start piano")
-            client.zadd("{fortepiano}:c:leases", {"7": (time.time() + 6) * 1000})
-        two = site.node("piano", FORTEPIANO_CLUSTER__LEASE_SECONDS="6")
+            client.zadd("{fortepiano}:c:leases", {"7": (time.time() + 10) * 1000})
+        two = site.node("piano", FORTEPIANO_CLUSTER__LEASE_SECONDS="10")
         assert lines(two, "looking whether the node of the same name lives")
         assert cluster_of(two)["why_alone"] is None
 
@@ -272,6 +280,11 @@ class TestBrokers:
         assert line.startswith("cluster.url: the broker redis://127.0.0.1:")
         assert told in line
         assert "wrong@" not in line
+
+    @pytest.mark.parametrize("url", ["redis://a:secret:x", "redis+sentinel://a", "rediss://[a"])
+    def test_a_url_of_no_broker_is_refused_in_one_line(self, site: Site, url: str) -> None:
+        line = site.refusal("one", FORTEPIANO_CLUSTER__URL=url)
+        assert line.startswith("cluster.url: ")
 
     def test_one_with_the_rights_that_the_documents_name(self, site: Site) -> None:
         acl = "on >right ~{fortepiano}:* resetchannels &{fortepiano}:* +@all -@dangerous"

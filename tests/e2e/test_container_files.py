@@ -20,9 +20,17 @@ from support.server import environment
 ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "deploy" / "container"
 CONTAINERFILE = (CONTAINER / "Containerfile").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load((CONTAINER / "compose.yaml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = SERVICES["fortepiano"]
+FILES: dict[str, dict[str, Any]] = {
+    name: yaml.safe_load((CONTAINER / name).read_text())
+    for name in ("compose.yaml", "compose.nodes.yaml")
+}
+"""The compose files: one server that is watched, and three nodes."""
+
+SERVICES = [(name, service) for name, file in FILES.items() for service in file["services"]]
+SERVERS = {"compose.yaml": ["fortepiano"], "compose.nodes.yaml": ["north", "south", "east"]}
+ALL_SERVERS = [(name, server) for name, servers in SERVERS.items() for server in servers]
+ONE: dict[str, dict[str, Any]] = FILES["compose.yaml"]["services"]
+OURS = ONE["fortepiano"]
 
 PINNED = re.compile(r"docker\.io/[\w./-]+:[\w.-]*\d+\.\d+\.\d+[\w.-]*|\S+@sha256:[0-9a-f]{64}")
 """An image with a whole version, or a digest."""
@@ -158,9 +166,9 @@ class TestIgnored:
 
 
 class TestCompose:
-    @pytest.mark.parametrize("name", SERVICES)
-    def test_each_service_is_bounded_and_watched(self, name: str) -> None:
-        service = SERVICES[name]
+    @pytest.mark.parametrize(("file", "name"), SERVICES)
+    def test_each_service_is_bounded_and_watched(self, file: str, name: str) -> None:
+        service = FILES[file]["services"][name]
         assert service["restart"] == "unless-stopped"
         assert (service["read_only"], service["tmpfs"]) == (True, ["/tmp"])  # noqa: S108 - of the container
         assert service["cap_drop"] == ["ALL"]
@@ -171,52 +179,88 @@ class TestCompose:
         if "image" in service:
             assert PINNED.fullmatch(service["image"]), service["image"]
 
-    @pytest.mark.parametrize("name", SERVICES)
-    def test_ports_are_published_to_this_machine_alone(self, name: str) -> None:
+    @pytest.mark.parametrize("file", FILES)
+    def test_ports_are_published_to_this_machine_alone(self, file: str) -> None:
         """A port on every address would be past the firewall, and in the clear."""
-        for port in SERVICES[name].get("ports", []):
-            assert port.startswith("127.0.0.1:"), port
+        services = FILES[file]["services"].values()
+        ports = [port for service in services for port in service.get("ports", [])]
+        assert all(port.startswith("127.0.0.1:") for port in ports), ports
+        published = [port.rpartition(":")[0] for port in ports]
+        assert len(set(published)) == len(published)
 
-    @pytest.mark.parametrize("name", SERVICES)
-    def test_what_is_mounted_is_there(self, name: str) -> None:
-        for volume in SERVICES[name].get("volumes", []):
+    @pytest.mark.parametrize(("file", "name"), SERVICES)
+    def test_what_is_mounted_is_there(self, file: str, name: str) -> None:
+        for volume in FILES[file]["services"][name].get("volumes", []):
             source = volume.split(":")[0]
             if source.startswith("."):
                 assert (CONTAINER / source).exists(), source
                 assert volume.endswith(":ro")
             else:
-                assert source in COMPOSE["volumes"]
+                assert source in FILES[file]["volumes"]
 
-    def test_people_keep_their_addresses(self) -> None:
+    @pytest.mark.parametrize(("file", "server"), ALL_SERVERS)
+    def test_people_keep_their_addresses(self, file: str, server: str) -> None:
         """Caddy sees them on the machine's network; our server trusts the bridge to Caddy."""
-        (config,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+        services = FILES[file]["services"]
+        (config,) = FILES[file]["networks"]["default"]["ipam"]["config"]
         bridge = ipaddress.ip_network(config["subnet"])
-        trusted = ipaddress.ip_network(OURS["environment"]["FORTEPIANO_PROXY__TRUSTED"])
-        assert bridge == trusted
+        trusted = services[server]["environment"]["FORTEPIANO_PROXY__TRUSTED"]
+        assert bridge == ipaddress.ip_network(trusted)
         assert bridge.is_private
-        assert SERVICES["caddy"]["network_mode"] == "host"
+        assert services["caddy"]["network_mode"] == "host"
 
-    def test_passwords_are_asked_for(self) -> None:
-        text = (CONTAINER / "compose.yaml").read_text()
-        asked = set(re.findall(r"\$\{(\w+)(.?\??)", text))
-        assert asked == {("REDIS_PASSWORD", ":?"), ("GRAFANA_PASSWORD", ":?")}
-        assert "--requirepass" in " ".join(SERVICES["redis"]["command"])
+    @pytest.mark.parametrize("file", FILES)
+    def test_passwords_are_asked_for(self, file: str) -> None:
+        asked = set(re.findall(r"\$\{(\w+)(.?\??)", (CONTAINER / file).read_text()))
+        grafana = {("GRAFANA_PASSWORD", ":?")} if "grafana" in FILES[file]["services"] else set()
+        assert asked == {("REDIS_PASSWORD", ":?"), *grafana}
+        for name, service in FILES[file]["services"].items():
+            if "redis" in service.get("image", ""):
+                assert "--requirepass" in " ".join(service["command"]), name
 
-    def test_redis_keeps_what_was_acknowledged(self) -> None:
-        command = " ".join(SERVICES["redis"]["command"])
+    @pytest.mark.parametrize("file", FILES)
+    def test_redis_keeps_what_was_acknowledged(self, file: str) -> None:
+        services = FILES[file]["services"]
+        command = " ".join(services["redis"]["command"])
         assert "--appendonly yes --appendfsync always" in command
         assert "--maxmemory-policy noeviction" in command
-        assert OURS["depends_on"] == {"redis": {"condition": "service_healthy"}}
+        for server in SERVERS[file]:
+            assert services[server]["depends_on"]["redis"] == {"condition": "service_healthy"}
 
-    def test_it_outlasts_the_drain(self) -> None:
-        assert seconds(OURS["stop_grace_period"]) > 10 + 10
+    @pytest.mark.parametrize(("file", "server"), ALL_SERVERS)
+    def test_it_outlasts_the_drain(self, file: str, server: str) -> None:
+        assert seconds(FILES[file]["services"][server]["stop_grace_period"]) > 10 + 10
+
+    def test_nodes_differ_in_name_folder_and_ports_alone(self) -> None:
+        services = FILES["compose.nodes.yaml"]["services"]
+        own: dict[str, dict[str, Any]] = {name: dict(services[name]) for name in services}
+        names = SERVERS["compose.nodes.yaml"]
+        for name in names:
+            environment_ = dict(own[name].pop("environment"))
+            assert environment_.pop("FORTEPIANO_CLUSTER__NODE") == name
+            assert own[name].pop("volumes") == [f"{name}:/var/lib/fortepiano"]
+            own[name] |= {"environment": environment_, "ports": None}
+        assert own["north"] == own["south"] == own["east"]
+        assert "broker" in own["north"]["depends_on"]
+
+    def test_caddy_finds_the_nodes(self) -> None:
+        services = FILES["compose.nodes.yaml"]["services"]
+        config = (CONTAINER.parent / "caddy" / "cluster.Caddyfile").read_text()
+        (upstreams,) = re.findall(r"reverse_proxy (.*) {", config)
+        published = [
+            port.removesuffix(":8080")
+            for name in SERVERS["compose.nodes.yaml"]
+            for port in services[name]["ports"]
+            if port.endswith(":8080")
+        ]
+        assert upstreams.split() == published
 
     def test_prometheus_finds_all(self) -> None:
         config = yaml.safe_load((CONTAINER / "prometheus.yml").read_text())
         (scraped,) = config["scrape_configs"][0]["static_configs"][0]["targets"]
         (alerted,) = config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
         assert scraped == f"{OURS['environment']['FORTEPIANO_INTERNAL_HOSTS']}:9180"
-        assert alerted.partition(":")[0] in SERVICES
+        assert alerted.partition(":")[0] in ONE
         receivers = yaml.safe_load((ROOT / "deploy/prometheus/alertmanager.yml").read_text())
         assert receivers["route"]["receiver"] in {one["name"] for one in receivers["receivers"]}
 
@@ -224,18 +268,19 @@ class TestCompose:
         folder = ROOT / "deploy" / "grafana" / "provisioning"
         providers = yaml.safe_load((folder / "dashboards" / "fortepiano.yml").read_text())
         (provider,) = providers["providers"]
-        mounted = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
+        mounted = [volume.split(":")[1] for volume in ONE["grafana"]["volumes"]]
         assert f"{provider['options']['path']}/fortepiano.json" in mounted
         sources = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())
         (source,) = sources["datasources"]
         assert re.fullmatch(r"http://(\w+):9090", source["url"])
 
 
-def test_the_settings_of_both_are_settings(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "server"), ALL_SERVERS)
+def test_the_settings_of_both_are_settings(tmp_path: Path, file: str, server: str) -> None:
     variables = dict(re.findall(r"(FORTEPIANO_\w+)=(\S+)", last("ENV")))
     variables |= {
         name: re.sub(r"\$\{\w+:\?[^}]*\}", "a-password", value)
-        for name, value in OURS["environment"].items()
+        for name, value in FILES[file]["services"][server]["environment"].items()
     }
     assert variables["FORTEPIANO_STORE__URL"] == "redis://:a-password@redis:6379/0"
     done = subprocess.run(

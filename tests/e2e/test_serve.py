@@ -137,6 +137,7 @@ async def test_the_second_signal_ends_the_drain() -> None:
 
 
 def test_it_says_where_it_listens(server: Server) -> None:
+    server.moment("listening")  # the line may be due yet
     lines = [json.loads(line) for line in server.log.splitlines()]
     (listening,) = [line for line in lines if line["event"] == "listening"]
     assert str(server.port) in listening["url"]

@@ -68,23 +68,48 @@ chmod 755 "$3/bin/pip" "$3/bin/fortepiano"
 
 _SYSTEMCTL = """\
 #!/bin/bash -e
-# Stands for systemctl: starts the server as its unit says, and nginx.
+# Stands for systemctl: starts and stops the server as its unit says, instances of Redis, and nginx.
 unit=/etc/systemd/system/fortepiano.service
 value() { sed -n "s/^$1=//p" "$unit" | tail -1; }
-case $* in
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+start() {
+    case $1 in
+    fortepiano.socket | fortepiano-internal.socket) [ -f "/etc/systemd/system/$1" ] ;;
+    fortepiano.service)
+        cd "$(value WorkingDirectory)"
+        setsid runuser -u "$(value User)" -- $(value ExecStart) \
+            >> /var/log/fortepiano.log 2>&1 < /dev/null &
+        echo $! > /run/fortepiano.main
+        until answers 9180; do
+            kill -0 $!
+            sleep 0.05
+        done
+        ;;
+    redis-server@*)
+        name=${1#*@}
+        install -d -o redis -g redis "/run/redis-$name"
+        runuser -u redis -- redis-server "/etc/redis/redis-$name.conf" --daemonize yes \
+            --pidfile "/run/redis-$name/pid" > /dev/null
+        port=$(sed -n 's/^port //p' "/etc/redis/redis-$name.conf")
+        until answers "$port"; do sleep 0.05; done
+        ;;
+    *) echo "systemctl has no stand-in for $1" >&2; exit 1 ;;
+    esac
+}
+stop() {
+    [ "$1" = fortepiano.service ] || return 0
+    main=$(cat /run/fortepiano.main)
+    pid=$(pgrep --parent "$main" || echo "$main")  # runuser stays before it, or has become it
+    kill "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+}
+case $1 in
 daemon-reload) [ -f "$unit" ] ;;
-"enable --now fortepiano.socket fortepiano-internal.socket fortepiano.service")
-    [ -f /etc/systemd/system/fortepiano.socket ]
-    [ -f /etc/systemd/system/fortepiano-internal.socket ]
-    cd "$(value WorkingDirectory)"
-    exec > /var/log/fortepiano.log 2>&1 < /dev/null
-    setsid runuser -u "$(value User)" -- $(value ExecStart) &
-    until (exec 3<>/dev/tcp/127.0.0.1/9180) 2>/dev/null; do
-        kill -0 $!
-        sleep 0.05
-    done
-    ;;
-"reload-or-restart nginx") nginx ;;
+enable) for name in "${@:3}"; do start "$name"; done ;;
+disable) for name in "${@:3}"; do stop "$name"; done ;;
+start | stop) for name in "${@:2}"; do "$1" "$name"; done ;;
+reload-or-restart) nginx ;;
+reload) nginx -s reload ;;
 *) echo "systemctl $* has no stand-in" >&2; exit 1 ;;
 esac
 """
@@ -135,18 +160,27 @@ class CleanMachine:
         raise ValueError(f"{path} is not the machine's own")
 
     def run(self, commands: str) -> subprocess.CompletedProcess[str]:
-        """Run commands as `bash -e` does, as root in the tree."""
+        """Run commands as `bash -e` does, as root in the tree; at their end all processes do."""
+        return self.finished(self.command(commands))
+
+    def command(self, commands: str) -> list[str]:
+        """Return the command that starts this machine with some commands."""
         mounts = "\n".join(
             f"mount --bind {shlex.quote(str(self._folder / name))} {place}"
             for name, place in _OWN.items()
         )
         setup = _SETUP.format(mounts=mounts, visible=" ".join(_needed_of_root()))
+        return [
+            *("unshare", "--mount", "--net", "--uts", "--pid"),
+            *("--fork", "--kill-child", "--mount-proc"),
+            *("bash", "-c", f'{setup}\nexec bash -e -c "$0"', commands),
+        ]
+
+    def finished(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command in the tree with the machine's programs, and wait for its end."""
         stand_ins = self._folder / "stand-ins"
         return subprocess.run(
-            [
-                *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
-                *("bash", "-c", f'{setup}\nexec bash -e -c "$0"', commands),
-            ],
+            command,
             cwd=ROOT,
             env={
                 "PATH": f"{stand_ins}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -15,6 +15,9 @@ __all__ = ["Fleet"]
 
 _SCOPES = ("read", "moderate", "admin", "bot")
 
+_MOST_CLUSTERS = 10
+"""How many clusters run at the same time: each idle node costs a hundredth of a core."""
+
 
 class Fleet:
     """Servers that tests share: one for each set of settings, started on first use.
@@ -46,11 +49,13 @@ class Fleet:
             for name, value in ({"PRESET": preset.name} | settings).items()
         }
         key = tuple(sorted(variables.items()))
-        if key not in self._servers:
+        server = self._servers.pop(key, None)
+        if server is None:
+            self._make_room()
             server = self._made(variables)
             server.start()
-            self._servers[key] = server
-        return self._servers[key]
+        self._servers[key] = server  # the one that was used last comes last
+        return server
 
     def close(self) -> None:
         """Stop all servers at the same time, and check their logs."""
@@ -59,6 +64,11 @@ class Fleet:
         with self._stack as stack:
             for server in [*self._servers.values(), *filter(None, [self._mint])]:
                 stack.callback(server.close)
+
+    def _make_room(self) -> None:
+        """Stop the cluster that was not used for the longest time, if there are many."""
+        if self.nodes > 1 and len(self._servers) >= _MOST_CLUSTERS:
+            self._servers.pop(next(iter(self._servers))).close()
 
     def _made(self, variables: dict[str, str]) -> Server:
         """Return a server that accepts the tokens and has not been started."""

@@ -24,7 +24,7 @@ from fortepiano.native import Engine, subscriber
 from fortepiano.server.assembly import make_context
 from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
-from fortepiano.store.records import Scope
+from fortepiano.store.records import BanRecord, Scope
 from support.hub_harness import HubClient, Loop
 from support.native_parts import make_test_hub, make_test_throttle
 from support.raw_peer import PONG, frame
@@ -101,6 +101,14 @@ class _SharedStore(MemoryStore):
     def revision(self) -> int:
         return self.changes
 
+    def save_ban(self, record: BanRecord) -> None:
+        super().save_ban(record)
+        self.changes += 1
+
+    def remove_ban(self, room: str, subject: str) -> None:
+        super().remove_ban(room, subject)
+        self.changes += 1
+
 
 class _NodeBus:
     """The connection of one node to the broker."""
@@ -161,7 +169,7 @@ class NodeClient:
 
     Attributes:
         node: The node.
-        session: The session; None before `open` has returned.
+        session: The session.
         id: The user id; empty before `hi`.
         log: All messages that it was sent.
     """
@@ -228,8 +236,7 @@ class Node:
     """One node: a hub with its engine, the handlers, and its view of the cluster.
 
     Attributes:
-        name: The node's name.
-        nid: Its number.
+        nid: The node's number.
         fabric: The cluster.
         is_alive: Whether it has not been killed.
         is_paused: Whether it stands still, as after SIGSTOP.
@@ -377,7 +384,6 @@ class Node:
         event = self.hub.receive_publication(channel, message)
         if event is not None and self.cluster is not None:
             assert event[0] != "garbage", event
-            self.fabric.events.append((self.nid, event))
             self.cluster.on_event(event)
         self.turn()
 
@@ -432,7 +438,6 @@ class Fabric:
         nodes: The nodes.
         broker: Passes on their publications.
         homes: The homes of rooms, as the registry knows them.
-        events: What hubs left to Python: the node's number, and the event.
         now: Seconds since the start.
         store: The store of all nodes.
     """
@@ -446,7 +451,6 @@ class Fabric:
         self.nids = itertools.count(count + 1)
         self._renew_at = 0.0
         self._remembered: tuple[dict[str, Home], dict[int, Node]] = {}, {}
-        self.events: list[tuple[int, tuple[Any, ...]]] = []
         self.now = 0.0
         self.store = _SharedStore()
         self.nodes = [Node(self, nid + 1, self.store, **rules) for nid in range(count)]

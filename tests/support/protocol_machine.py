@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -46,8 +45,6 @@ class ProtocolMachine(RuleBasedStateMachine):
     model: ProtocolModel
     server: Server
     is_crown_idle: bool
-    spans_nodes = False
-    """Whether the server is several nodes, each of which knows its own people only."""
 
     @initialize(rooms=st.lists(any_room, min_size=USERS, max_size=USERS))
     def open(self, rooms: list[int]) -> None:
@@ -92,7 +89,6 @@ class ProtocolMachine(RuleBasedStateMachine):
         for who in self.step(tab):
             self.run(self.model.leave(who, politely=politely))
 
-    @precondition(lambda machine: not machine.spans_nodes)
     @rule(
         tab=any_tab,
         name=st.sampled_from(NAMES),
@@ -143,8 +139,6 @@ class ProtocolMachine(RuleBasedStateMachine):
     def ban(self, tab: int, moderates: bool, user: int, ms: float, returns: bool) -> None:
         for who in self.step(tab, moderates=moderates):
             room = who.room
-            if self.spans_nodes and not (room and (user in room.stays or user in room.claims)):
-                continue  # the home does not know who is elsewhere
             self.run(self.model.ban(who, user, ms))
             back = [other for other in self.model.tabs if other.user == user]
             if returns and back and room is not None:

@@ -1,13 +1,14 @@
-"""nginx and Caddy with the configurations of deploy/, but with other names and ports."""
+"""nginx, Caddy and HAProxy with the configurations of deploy/, but with other names and ports."""
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ import pytest
 from support.server import Server, environment, free_port
 
 __all__ = [
+    "BALANCERS",
     "PROXIES",
     "RAISED",
     "Certificate",
@@ -24,6 +26,7 @@ __all__ = [
     "make_certificate",
     "nginx",
     "recommended",
+    "running",
 ]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -100,7 +103,11 @@ def recommended(main: str) -> str:
 
 @contextmanager
 def nginx(
-    server: Server, certificate: Certificate, *more: str, main: str = recommended(STOCK)
+    server: Server,
+    certificate: Certificate,
+    *more: str,
+    main: str = recommended(STOCK),
+    nodes: Sequence[Server] = (),
 ) -> Iterator[int]:
     """Run nginx with our configuration; yield its port.
 
@@ -109,9 +116,14 @@ def nginx(
         certificate: Its certificate.
         more: Further files of the folder conf.d, as text.
         main: The main configuration.
+        nodes: The nodes behind it, where there are several; in place of the server.
     """
     port, plain = free_port(), free_port()
     text = (DEPLOY / "nginx" / "fortepiano.conf").read_text()
+    if nodes:
+        balancing = (DEPLOY / "nginx" / "cluster.conf").read_text()
+        more = (*more, _with_nodes(balancing, nodes))
+        text = re.sub(r"upstream fortepiano \{.*?\n\}", "# 127.0.0.1:8080", text, flags=re.DOTALL)
     with tempfile.TemporaryDirectory(prefix="fortepiano-nginx-") as name:
         folder = Path(name)
         text = _replaced(
@@ -133,31 +145,74 @@ def nginx(
             (folder / "conf.d" / f"{number}.conf").write_text(content)
         (folder / "nginx.conf").write_text(main.format(folder=folder))
         command = ["nginx", "-p", name, "-e", "stderr", "-c", f"{name}/nginx.conf"]
-        with _running([*command, "-g", "daemon off;"], port, folder):
+        with running([*command, "-g", "daemon off;"], port, folder):
             yield port
         assert not (folder / "access.log").exists() or not (folder / "access.log").read_text()
 
 
 @contextmanager
-def caddy(server: Server, certificate: Certificate) -> Iterator[int]:
-    """Run Caddy with our configuration; yield its port."""
+def caddy(server: Server, certificate: Certificate, nodes: Sequence[Server] = ()) -> Iterator[int]:
+    """Run Caddy with our configuration; yield its port.
+
+    Args:
+        server: The server behind it.
+        certificate: Its certificate.
+        nodes: The nodes behind it, where there are several; in place of the server.
+    """
     port = free_port()
     pem, key = certificate
-    text = _replaced(
-        (DEPLOY / "caddy" / "Caddyfile").read_text(),
-        {
-            "piano.example.org {": f"https://localhost:{port} {{\n\ttls {pem} {key}",
-            "127.0.0.1:8080": f"127.0.0.1:{server.port}",
-        },
-    )
+    site = {"piano.example.org {": f"https://localhost:{port} {{\n\ttls {pem} {key}"}
+    text = (DEPLOY / "caddy" / ("cluster.Caddyfile" if nodes else "Caddyfile")).read_text()
+    if nodes:
+        text = _replaced(_with_nodes(text, nodes), site)
+    else:
+        text = _replaced(text, site | {"127.0.0.1:8080": f"127.0.0.1:{server.port}"})
     with tempfile.TemporaryDirectory(prefix="fortepiano-caddy-") as name:
         folder = Path(name)
         options = "{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n"
         (folder / "Caddyfile").write_text(options + text)
         command = ["caddy", "run", "--config", f"{name}/Caddyfile", "--adapter", "caddyfile"]
         homes = {"HOME": name, "XDG_DATA_HOME": name, "XDG_CONFIG_HOME": name}
-        with _running(command, port, folder, **homes):
+        with running(command, port, folder, **homes):
             yield port
+
+
+@contextmanager
+def haproxy(
+    _server: Server, certificate: Certificate, nodes: Sequence[Server] = ()
+) -> Iterator[int]:
+    """Run HAProxy with our configuration; yield its port.
+
+    Args:
+        certificate: Its certificate.
+        nodes: The nodes behind it.
+    """
+    port, plain = free_port(), free_port()
+    with tempfile.TemporaryDirectory(prefix="fortepiano-haproxy-") as name:
+        folder = Path(name)
+        both = folder / "both.pem"
+        both.write_text(certificate.pem.read_text() + certificate.key.read_text())
+        text = _replaced(
+            _with_nodes((DEPLOY / "haproxy" / "haproxy.cfg").read_text(), nodes),
+            {
+                "maxconn 20000": "maxconn 500",
+                "bind :80": f"bind 127.0.0.1:{plain}",
+                "bind :443": f"bind 127.0.0.1:{port}",
+                "/etc/haproxy/piano.example.org.pem": str(both),
+            },
+        )
+        (folder / "haproxy.cfg").write_text(text)
+        command = ["haproxy", "-db", "-f", f"{name}/haproxy.cfg"]
+        with running(command, port, folder):
+            yield port
+
+
+def _with_nodes(text: str, nodes: Sequence[Server]) -> str:
+    """Return a configuration with other nodes than its three; further ones are not there."""
+    for number, of in enumerate((8081, 8082, 8083)):
+        port = nodes[number].port if number < len(nodes) else free_port()
+        text = _replaced(text, {f"127.0.0.1:{of}": f"127.0.0.1:{port}"})
+    return text
 
 
 def _replaced(text: str, replacements: dict[str, str]) -> str:
@@ -168,7 +223,7 @@ def _replaced(text: str, replacements: dict[str, str]) -> str:
 
 
 @contextmanager
-def _running(command: list[str], port: int, folder: Path, **more: str) -> Iterator[None]:
+def running(command: list[str], port: int, folder: Path, **more: str) -> Iterator[None]:
     """Run a proxy until it listens on a port, for the length of a `with` block."""
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment(**more), stdout=log, stderr=log)
@@ -193,3 +248,9 @@ PROXIES = {
     "caddy": pytest.param(caddy, marks=pytest.mark.needs("caddy"), id="caddy"),
 }
 """The proxies, as parameters of a test."""
+
+BALANCERS = {
+    **PROXIES,
+    "haproxy": pytest.param(haproxy, marks=pytest.mark.needs("haproxy"), id="haproxy"),
+}
+"""Those that have several nodes behind them."""

@@ -132,7 +132,12 @@ class Client:
         return str(self.user["_id"])
 
     async def send(self, *messages: Any) -> None:
-        """Send `messages` as one frame."""
+        """Send `messages` as one frame.
+
+        A request for the list of rooms waits first until all nodes know what has been done.
+        """
+        if {"m": "+ls"} in messages:
+            await self.server.barrier()
         await self.connection.send(json.dumps(messages))
 
     async def send_raw(self, frame: str | bytes) -> None:

@@ -61,18 +61,16 @@ LAYERS = [
     "upgrade",
     "http",
     "server",
+    "processes",
     "cli",
 ]
 """Folders, the lowest first, that import each other downwards only."""
-
-PURE = ("actions", "cluster", "handlers", "model")
-"""Folders that have no event loop, no socket and no clock of their own."""
 
 WALL_CLOCK = "fortepiano.wall_clock"
 """The clock of stores and commands: handlers and the model are given the time."""
 
 PURE = ("actions", "cluster", "handlers", "model")
-"""Folders whose code is run by tests alone, at a time that they set."""
+"""Folders without an event loop, a socket or a clock: tests run them at a time that they set."""
 
 LOOSE = {
     "fortepiano",
@@ -135,7 +133,7 @@ def test_only_native_imports_compiled_code() -> None:
 
 def test_only_the_front_of_the_house_knows_transports() -> None:
     # The store in Redis has an event loop of its own, in its writer's thread.
-    front = ("net", "http", "server", "upgrade", "observe", "store.redis")
+    front = ("net", "http", "server", "upgrade", "processes", "observe", "store.redis")
     outside = (name for name in modules() if not within(name, *front))
     assert {name: found for name in outside if (found := tops(name) & TRANSPORTS)} == {}
 

@@ -10,6 +10,7 @@ from fortepiano.actions.ban_enforcement import close_named, enforce_bans, note_b
 from fortepiano.actions.confirmation import UNSAVED
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rooms import minutes_left, move_to_room
+from fortepiano.actions.shared import own_tabs, share_store
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
@@ -121,6 +122,7 @@ def ban_from_room(
             context.outbound.send(tab, [banned])
             move_to_room(context, tab, participant.user, AWKWARD)
     context.room_list.note_change(room)
+    share_store(context)
     if news is not None:
         _broadcast_saved(context, room, news, is_saved=milliseconds == 0)
     return ban
@@ -216,11 +218,11 @@ def ban_from_site(
         context.bans.ban(record)
     sizes = _sizes(around)
     _audit(context, by, ban, {"note": note} | ({"network": sizes} if sizes else {}))
-    user = context.directory.online(subject)
-    tabs = list(user.sessions) if user is not None else []
+    tabs = own_tabs(context, subject)
     for tab in tabs:
         close_named(context, tab, ban)  # even if the ban's time is already over
     enforce_bans(context, except_for=tabs)
+    share_store(context)
     return ban, sizes
 
 
@@ -238,15 +240,13 @@ def networks_of(context: Context, scope: str | None, user_id: str, bits: int) ->
     """
     if bits == _WIDEST_BITS and scope != "admin":
         raise RefusedError(Code.NOT_ALLOWED, f"Only an admin bans a /{bits}.")
-    user = context.directory.online(user_id)
     wanted = tuple(f"/{size}" for size in OFFERED_BITS[bits].values())
-    found = (
+    found = [
         network_id
-        for tab in (user.sessions if user is not None else ())
+        for tab in own_tabs(context, user_id)
         for network_id in context.identity.network_ids(tab.address)
-        if network_id.endswith(wanted)
-    )
-    ids = list(dict.fromkeys(found))
+    ] + context.elsewhere.networks_of(user_id)
+    ids = list(dict.fromkeys(one for one in found if one.endswith(wanted)))
     if not ids:
         raise RefusedError(Code.NOT_FOUND, "Their network is known only while they are here.")
     return ids
@@ -301,6 +301,7 @@ def unban(context: Context, by: Session | TokenRecord, room_name: str, subject: 
     context.bans.lift(room_name, subject)
     context.audit(by, _unban_action(room_name), room=room_name, subject=subject)
     note_bans(context, room_name)
+    share_store(context)
     return True
 
 

@@ -35,9 +35,7 @@ def merge_bans(context: Context) -> None:
 
 def note_bans(context: Context, room_name: str) -> None:
     """Update a room in the room list, which shows users the rooms from which they are banned."""
-    room = context.directory.rooms.get(room_name)
-    if room is not None:
-        context.room_list.note_change(room)
+    context.room_list.note_bans(room_name, context.directory.rooms)
 
 
 def enforce_bans(context: Context, except_for: Collection[Session] = ()) -> None:
@@ -50,6 +48,8 @@ def enforce_bans(context: Context, except_for: Collection[Session] = ()) -> None
     now, closed = context.now(), set(except_for)
     # The named users first: the bans of their addresses' users, which follow, hold for all tabs.
     for user, tab in _tabs(context, closed):
+        if not context.elsewhere.is_own(tab):
+            continue
         site_ban = context.bans.site_ban_of(user.id, tab.address, now)
         if site_ban is not None and site_ban.subject == user.id:
             close_named(context, tab, site_ban)
@@ -69,7 +69,8 @@ def _tabs(context: Context, except_for: Collection[Session]) -> list[tuple[User,
 
 
 def _enforce_on(context: Context, tab: Session, user: User, now: int) -> None:
-    site_ban = context.bans.site_ban_of(user.id, tab.address, now)
+    is_own = context.elsewhere.is_own(tab)  # else the session's own node knows its address
+    site_ban = context.bans.site_ban_of(user.id, tab.address, now) if is_own else None
     room_name = None if tab.participant is None else tab.participant.room.name
     if site_ban is not None:
         close_banned(context, tab, site_ban)

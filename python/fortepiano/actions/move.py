@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions.refusal import RefusedError
-from fortepiano.actions.rooms import leave, move_to_room
+from fortepiano.actions.rooms import move_to_room
+from fortepiano.actions.shared import act_everywhere, close_with_reason, notify_of
 from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import AWKWARD, LOBBY
+from fortepiano.model.room import LOBBY
 from fortepiano.protocol import validate
-from fortepiano.protocol.notices import notice
+from fortepiano.protocol.shared_acts import Kick, Move
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -51,10 +51,7 @@ def move_user(
     context.audit(
         by, AuditAction.MOVE, room=name, subject=user.id, reason=reason or "", name=user.name
     )
-    for tab in list(user.sessions):
-        if reason is not None:
-            _notify(context, tab, f'You were put into "{name}"', reason)
-        move_to_room(context, tab, user, name, settings)
+    act_everywhere(context, Move(user.id, name, settings, reason))
 
 
 def kick_user(
@@ -76,15 +73,7 @@ def kick_user(
     context.audit(
         by, AuditAction.KICK, room=room_name or "", subject=user.id, reason=reason, name=user.name
     )
-    for room in list(context.directory.rooms.values()):
-        if room_name in (None, room.name):
-            context.world.forfeit(room, user.id)
-    for tab in list(user.sessions):
-        if room_name is None:
-            _close(context, tab, reason)
-        elif tab.participant is not None and tab.participant.room.name == room_name:
-            _notify(context, tab, f'You were put out of "{room_name}"', reason)
-            move_to_room(context, tab, user, AWKWARD)
+    act_everywhere(context, Kick(user.id, room_name, reason))
 
 
 def close_connection(
@@ -92,7 +81,7 @@ def close_connection(
 ) -> None:
     """Close one connection; the user may come back, and gets the reason in a notice."""
     context.audit(by, AuditAction.CLOSE_CONNECTION, subject=session.user_id, reason=reason)
-    _close(context, session, reason)
+    close_with_reason(context, session, reason)
 
 
 def close_room(context: Context, by: Session | TokenRecord, room: Room, reason: str) -> None:
@@ -100,18 +89,5 @@ def close_room(context: Context, by: Session | TokenRecord, room: Room, reason: 
     context.audit(by, AuditAction.CLOSE_ROOM, room=room.name, reason=reason)
     for participant in list(room.participants.values()):
         for tab in list(participant.tabs):
-            _notify(context, tab, f'"{room.name}" was closed', reason)
+            notify_of(context, tab, f'"{room.name}" was closed', reason)
             move_to_room(context, tab, participant.user, LOBBY)
-
-
-def _notify(context: Context, tab: Session, text: str, reason: str) -> None:
-    """Send a notice with a reason, if there is one."""
-    with_reason = text + (f": {reason}" if reason else ".")
-    context.outbound.send(tab, [notice(with_reason, Code.STAFF_NOTICE, style=None)])
-
-
-def _close(context: Context, session: Session, reason: str) -> None:
-    _notify(context, session, "Your connection was closed", reason)
-    # Leave before the connection ends, so that no claim to the crown remains.
-    leave(context, session)
-    session.connection.close(CloseCode.NORMAL, "kicked")

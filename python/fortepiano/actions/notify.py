@@ -1,13 +1,17 @@
-"""Notices of the staff to a user, to a room or to everybody."""
+"""Notices of the staff to a user, to a room or to everybody; invitations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import orjson
+
 from fortepiano.actions.refusal import RefusedError
+from fortepiano.actions.shared import act_everywhere
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
+from fortepiano.protocol.shared_acts import Notice
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.room_messages import Message
     from fortepiano.store.records import TokenRecord
 
-__all__ = ["EVERYBODY", "Target", "notify", "receivers"]
+__all__ = ["EVERYBODY", "Target", "notify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +40,26 @@ class Target:
 EVERYBODY = Target(is_everybody=True)
 
 
-def receivers(context: Context, target: Target) -> list[Session]:
-    """Return the sessions of a target, each once."""
-    directory = context.directory
-    if target.is_everybody:
-        return [tab for user in directory.users.values() for tab in user.sessions]
-    found: dict[Session, None] = {}
-    room = directory.rooms.get(target.room) if target.room is not None else None
-    for participant in room.participants.values() if room is not None else ():
-        found.update(dict.fromkeys(participant.tabs))
-    user = directory.users.get(target.user_id) if target.user_id is not None else None
-    found.update(dict.fromkeys(user.sessions if user is not None else ()))
-    return list(found)
-
-
 def notify(context: Context, by: Session | TokenRecord, target: Target, message: Message) -> int:
     """Send a notice of the staff.
 
     Args:
         context: The context.
         by: The session, or the token of the admin API, that asks for it.
-        target: The receivers.
+        target: The receivers, at all nodes of a cluster.
         message: The notice.
 
     Returns:
-        The number of sessions that it was sent to.
+        The number of this node's sessions that it was sent to.
 
     Raises:
         RefusedError: There is no such room, and the user is not here.
     """
-    found = receivers(context, target)
-    if not (found or target.is_everybody or target.room in context.directory.rooms):
+    if not (target.is_everybody or _is_room(context, target) or _is_online(context, target)):
         raise RefusedError(Code.NOT_FOUND)
-    for receiver in found:
-        context.outbound.send(receiver, [message])
+    payload = orjson.dumps([message])
+    act = Notice(payload, target.room, target.user_id, target.is_everybody)
+    count = act_everywhere(context, act)
     context.audit(
         by,
         AuditAction.NOTICE,
@@ -77,4 +67,19 @@ def notify(context: Context, by: Session | TokenRecord, target: Target, message:
         subject=target.user_id or "",
         text=message.get("text") or message.get("html", ""),
     )
-    return len(found)
+    return count
+
+
+def _is_room(context: Context, target: Target) -> bool:
+    name = target.room
+    if name is None:
+        return False
+    return name in context.directory.rooms or context.elsewhere.has_room(name)
+
+
+def _is_online(context: Context, target: Target) -> bool:
+    user_id = target.user_id
+    if user_id is None:
+        return False
+    is_here = context.directory.online(user_id) is not None
+    return is_here or context.elsewhere.is_online(user_id)

@@ -30,9 +30,12 @@ def adopt_profile(context: Context, user: User, profile: UserProfile) -> bool:
     """
     if profile.version < user.version:
         return False
+    is_afk = profile.is_afk
+    if user.version == profile.version and user.sessions:
+        is_afk = user.is_afk  # a node where the user had no connection may not know it
     user.version = profile.version
     user.since = min(user.since, profile.since)
-    name, color, is_afk = profile.name, profile.color, profile.is_afk
+    name, color = profile.name, profile.color
     change(context, user, name=name, color=color, is_afk=is_afk, is_stored=False)
     if user.tag != profile.tag:
         user.tag = profile.tag

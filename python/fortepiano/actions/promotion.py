@@ -66,7 +66,7 @@ def _adopt_participants(context: Context, room: Room) -> None:
         profile = profile_in(head)
         if profile is None:
             continue  # of one who was about to enter
-        user = context.directory.expect(profile.id, partial(made_user, profile))
+        user = context.directory.expect(profile.id, partial(made_user, profile), context.now())
         context.world.adopt(user, room, number)
 
 

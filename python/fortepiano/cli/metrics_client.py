@@ -6,9 +6,10 @@ import contextlib
 import http.client
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import typer
@@ -18,11 +19,13 @@ from fortepiano.errors import UnreachableError
 from fortepiano.net.unix_http import UnixConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Metrics", "Url", "check_alive", "internal_url", "read"]
+__all__ = ["Cluster", "Metrics", "Url", "check_alive", "internal_url", "read", "read_cluster"]
 
 _TIMEOUT_SECONDS = 5.0
+
+_SOMETHING_ELSE = "what answers there is something else"
 
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens there
 """Addresses to call a server that listens on all addresses."""
@@ -59,6 +62,35 @@ class Metrics:
         return max(self.values.get(name, 0.0) - before.values.get(name, 0.0), 0.0) / seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The metrics of all nodes of a cluster at one moment.
+
+    Attributes:
+        node: The name of the node that was asked.
+        why_alone: Why that node is not in the cluster now; empty if it is.
+        nodes: The metrics of the nodes, by name; that node comes first.
+        missing_nodes: The names of the nodes that have not answered.
+    """
+
+    node: str
+    why_alone: str
+    nodes: Mapping[str, Metrics]
+    missing_nodes: Sequence[str]
+
+    def total(self) -> Metrics:
+        """Return the sums over all nodes; rooms are those that have a home."""
+        values: Counter[str] = Counter()
+        by_label: dict[str, Counter[str]] = {}
+        for metrics in self.nodes.values():
+            values.update(metrics.values)
+            for name, found in metrics.by_label.items():
+                by_label.setdefault(name, Counter()).update(found)
+        values["rooms"] = by_label["cluster_rooms"]["home"]
+        own = self.nodes[self.node]
+        return Metrics(own.at, own.why_not_ready, own.version, values, by_label)
+
+
 def internal_url(url: str | None, config: Path | None) -> str:
     """Return the URL of the internal port.
 
@@ -93,7 +125,7 @@ def check_alive(url: str) -> None:
     try:
         _ = json.loads(_get(url, "/healthz"))
     except ValueError:
-        raise UnreachableError(url, "what answers there is something else") from None
+        raise UnreachableError(url, _SOMETHING_ELSE) from None
 
 
 def read(url: str) -> Metrics:
@@ -105,29 +137,64 @@ def read(url: str) -> Metrics:
     Raises:
         UnreachableError: The server does not answer, or another program does.
     """
-    from prometheus_client.parser import text_string_to_metric_families
-
     at = time.monotonic()
     text = _get(url, "/metrics")
+    why_not_ready = ""
+    try:
+        why_not_ready = json.loads(_get(url, "/readyz")).get("reason", "")
+        return _metrics_of(text, at, why_not_ready)
+    except ValueError as error:
+        raise UnreachableError(url, _SOMETHING_ELSE) from error
+
+
+def read_cluster(url: str, own: Metrics) -> Cluster | None:
+    """Read the metrics of all nodes of a server's cluster; return None for a server alone.
+
+    Args:
+        url: The URL of the internal port of one node.
+        own: The metrics of this node.
+
+    Raises:
+        UnreachableError: The node does not answer.
+    """
+    if "cluster_up" not in own.values:
+        return None
+    at = time.monotonic()
+    try:
+        found: dict[str, Any] = json.loads(_get(url, "/clusterz"))
+        nodes = {
+            node["node"]: _metrics_of(node["metrics"], at, node["why_not_ready"])
+            for node in found["nodes"]
+        }
+        return Cluster(found["node"], found["why_alone"], nodes, found["missing_nodes"])
+    except (ValueError, KeyError) as error:
+        raise UnreachableError(url, _SOMETHING_ELSE) from error
+
+
+def _metrics_of(text: str, at: float, why_not_ready: str) -> Metrics:
+    """Return the metrics in a text.
+
+    Raises:
+        ValueError: The text is none of a server.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
     values: dict[str, float] = {}
     by_label: dict[str, dict[str, float]] = {}
     version = ""
-    try:
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                name = sample.name.removeprefix("fortepiano_")
-                if name == "build_info":
-                    version = sample.labels["version"]
-                elif not name.endswith("_bucket"):
-                    values[name] = values.get(name, 0.0) + sample.value
-                    for label in sample.labels.values():
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = sample.name.removeprefix("fortepiano_")
+            if name == "build_info":
+                version = sample.labels["version"]
+            elif not name.endswith("_bucket"):
+                values[name] = values.get(name, 0.0) + sample.value
+                for key, label in sample.labels.items():
+                    if key != "node":
                         by_label.setdefault(name, {})[label] = sample.value
-    except ValueError as error:
-        raise UnreachableError(url, "what answers there is something else") from error
     if not version:
-        raise UnreachableError(url, "what answers there is something else")
-    readiness = json.loads(_get(url, "/readyz"))
-    return Metrics(at, readiness.get("reason", ""), version, values, by_label)
+        raise ValueError
+    return Metrics(at, why_not_ready, version, values, by_label)
 
 
 def _get(url: str, path: str) -> str:

@@ -1,6 +1,6 @@
 """`fortepiano serve`: runs the server."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,9 @@ from fortepiano.cli.options import ConfigFile, DataDir
 from fortepiano.errors import BinaryError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fortepiano.config import Settings
     from fortepiano.upgrade.new_process import NewProcess
 
 __all__ = ["serve"]
@@ -33,7 +36,16 @@ def serve(
     dev: Annotated[
         bool, typer.Option("--dev", help="Reload when a handler or a settings file changes.")
     ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="How many processes; 0 for one a core. More than one need cluster.url.",
+            show_default="1",
+        ),
+    ] = None,
     take_over: Annotated[int | None, typer.Option(hidden=True)] = None,
+    member: Annotated[str | None, typer.Option(hidden=True)] = None,
+    resume: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT.
 
@@ -41,12 +53,9 @@ def serve(
     """
     # Imported here, so that --help and --version do not wait for these modules.
     from fortepiano import config as configuration
-    from fortepiano.config.finding import refuse_errors, warning_lines
     from fortepiano.config.sources import DEFAULT_FILE, DOTENV_FILE
-    from fortepiano.net.inherited import are_passed_on
     from fortepiano.observe import logs
     from fortepiano.observe.standard_streams import fill_standard_streams
-    from fortepiano.server.machine import machine_findings
 
     fill_standard_streams()
     flags: dict[str, object] = {
@@ -55,25 +64,86 @@ def serve(
         "internal_port": internal_port,
         "data_dir": data_dir,
         "log_level": log_level,
+        "cluster.processes": processes,
     }
     load = partial(configuration.load, config, flags)
     watched = (config or DEFAULT_FILE, DOTENV_FILE) if dev else None
     with _new_process(take_over) as upgrade:
-        reading = configuration.read(config, flags)
-        findings = [*reading.findings]
-        if upgrade is None:  # else the old process listens already, and writes into the folder
-            findings += machine_findings(reading.settings, has_sockets=are_passed_on())
-        refuse_errors(findings, reading.origins)
-        logs.configure(reading.settings.log_level, reading.settings.log_severities)
-        # Imported last, so that mistakes in the settings are reported even if the compiled part is
-        # missing.
-        try:
-            from fortepiano.server.process import run
-        except ImportError as error:
-            raise BinaryError(str(error)) from error
-        for line in warning_lines(findings, reading.origins):
+        # Others listen already, and write into the folder: an old process, or a parent.
+        is_first = upgrade is None and member is None and resume is None
+        settings, warnings = _checked(config, flags, is_first=is_first)
+        is_several = settings.cluster.process_count > 1 or resume is not None
+        run = _run_parent(resume) if is_several and member is None else _run_server(member)
+        for line in warnings if member is None else ():
             logs.logger(__name__).warning("a setting is doubtful", setting=line)
-        return run(reading.settings, load, watched, upgrade)
+        return run(settings, load, watched, upgrade)
+
+
+def _checked(
+    config: "Path | None", flags: "Mapping[str, object]", *, is_first: bool
+) -> "tuple[Settings, list[str]]":
+    """Return the settings, and lines about doubtful ones; the log is as they say from then on.
+
+    Args:
+        config: The option `--config`.
+        flags: Settings by dotted name.
+        is_first: Whether no other process serves for this one: then the machine is looked at.
+
+    Raises:
+        ConfigError: The settings are wrong.
+    """
+    from fortepiano import config as configuration
+    from fortepiano.config.finding import refuse_errors, warning_lines
+    from fortepiano.net.inherited import are_passed_on
+    from fortepiano.observe import logs
+    from fortepiano.server.machine import machine_findings
+
+    reading = configuration.read(config, flags)
+    findings = [*reading.findings]
+    if is_first:
+        findings += machine_findings(reading.settings, has_sockets=are_passed_on())
+    refuse_errors(findings, reading.origins)
+    logs.configure(reading.settings.log_level, reading.settings.log_severities)
+    return reading.settings, list(warning_lines(findings, reading.origins))
+
+
+def _run_parent(resume: int | None) -> "Callable[..., int]":
+    """Return the program of the parent of several processes.
+
+    Args:
+        resume: The descriptor of what the program before this one held; None for a start.
+    """
+    from fortepiano.processes.parent import run
+
+    def run_here(settings: "Settings", load: "Callable[[], Settings]", *_: object) -> int:
+        return run(settings, load, resume)
+
+    return run_here
+
+
+def _run_server(member: str | None) -> "Callable[..., int]":
+    """Return the program of a server, which may be one of several processes.
+
+    Args:
+        member: The value of the option `--member`.
+
+    Raises:
+        BinaryError: The compiled part is missing.
+    """
+    # Imported last, so that mistakes in the settings are reported even if the compiled part is
+    # missing.
+    try:
+        from fortepiano.server.process import run
+    except ImportError as error:
+        raise BinaryError(str(error)) from error
+    if member is None:
+        return run
+    from fortepiano.observe import logs
+    from fortepiano.server.member import Member
+
+    this = Member.of(member)
+    logs.name_process(this.number)
+    return partial(run, member=this)
 
 
 @contextmanager

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from fortepiano.cli.metrics_client import Metrics, Url, internal_url, read
+from fortepiano.cli.metrics_client import (
+    Cluster,
+    Metrics,
+    Url,
+    internal_url,
+    read,
+    read_cluster,
+)
 from fortepiano.cli.options import ConfigFile
 from fortepiano.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Mapping
 
     from rich.console import RenderableType
 
@@ -38,12 +46,12 @@ def top(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Show a running server live, until Ctrl-C."""
+    """Show a running server live, until Ctrl-C; of a cluster, all nodes and their sums."""
     from rich.live import Live
     from rich.text import Text
 
     server_url = internal_url(url, config)
-    before = read(server_url)  # before the screen: an unreachable server is one line of error
+    before = _read(server_url)  # before the screen: an unreachable server is one line of error
     history: dict[str, deque[float]] = {}
     readings = 0
     live = Live(Text("…"), auto_refresh=False, screen=count is None)
@@ -51,14 +59,32 @@ def top(
         while count is None or readings < count:
             try:
                 time.sleep(interval)
-                metrics = read(server_url)
+                now = _read(server_url)
             except UnreachableError as error:
                 live.update(Text(str(error), style="red"), refresh=True)
                 continue
-            _remember(history, before, metrics)
-            live.update(_screen(server_url, before, metrics, history), refresh=True)
-            before = metrics
+            _remember(history, before.metrics, now.metrics)
+            live.update(_screen(server_url, before, now, history), refresh=True)
+            before = now
             readings += 1
+
+
+class _Reading(NamedTuple):
+    """The numbers at one moment.
+
+    Attributes:
+        metrics: Those of the server, or the sums over all nodes of its cluster.
+        cluster: Those of each node; None for a server alone.
+    """
+
+    metrics: Metrics
+    cluster: Cluster | None
+
+
+def _read(url: str) -> _Reading:
+    metrics = read(url)
+    cluster = read_cluster(url, metrics)
+    return _Reading(metrics if cluster is None else cluster.total(), cluster)
 
 
 def _lines(before: Metrics, now: Metrics) -> dict[str, tuple[float, str]]:
@@ -89,13 +115,14 @@ def _remember(history: dict[str, deque[float]], before: Metrics, now: Metrics) -
 
 
 def _screen(
-    url: str, before: Metrics, now: Metrics, history: dict[str, deque[float]]
+    url: str, old: _Reading, new: _Reading, history: dict[str, deque[float]]
 ) -> RenderableType:
     from rich.columns import Columns
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    before, now = old.metrics, new.metrics
     state = now.why_not_ready or "ready"
     head = Text.assemble(
         (f"fortepiano {now.version}", "bold"),
@@ -104,13 +131,51 @@ def _screen(
     )
     table = Table.grid(padding=(0, 2))
     for title, (value, unit) in _lines(before, now).items():
-        shown = f"{value:,.1f}" if unit in ("%", "ms", "MiB") else f"{value:,.0f}"
-        table.add_row(title, Text(f"{shown}{unit}", justify="right"), _bars(history[title]))
+        table.add_row(title, Text(_shown(value, unit), justify="right"), _bars(history[title]))
     by_label = [
         _labels(title, before, now, name, is_rate=title.endswith("/s"))
         for title, name in _LABELLED.items()
     ]
-    return Group(head, Text(), table, Text(), Columns(by_label, padding=(0, 4)))
+    nodes = () if new.cluster is None else (_nodes(old.cluster, new.cluster), Text())
+    return Group(head, Text(), *nodes, table, Text(), Columns(by_label, padding=(0, 4)))
+
+
+_OF_NODES = (
+    "clients",
+    "messages in",
+    "deliveries",
+    "time spent writing",
+    "processor",
+    "loop lag, mean",
+    "memory",
+)
+"""The values of `_lines` that are shown of each node."""
+
+
+def _nodes(old: Cluster | None, new: Cluster) -> RenderableType:
+    """Draw a table of the nodes; the other values on the screen are sums over them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("node")
+    for title in ("homes", *_OF_NODES):
+        table.add_column(title, justify="right")
+    before: Mapping[str, Metrics] = {} if old is None else old.nodes
+    for name, now in new.nodes.items():
+        lines = _lines(before.get(name, now), now)
+        homes = f"{now.by_label['cluster_rooms']['home']:,.0f}"
+        style = "yellow" if now.why_not_ready else ""
+        table.add_row(
+            Text(name), homes, *(_shown(*lines[title]) for title in _OF_NODES), style=style
+        )
+    for name in new.missing_nodes:
+        table.add_row(Text(name), "does not answer", style="red")
+    return table
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value:,.1f}{unit}" if unit in ("%", "ms", "MiB") else f"{value:,.0f}{unit}"
 
 
 def _labels(

@@ -18,7 +18,9 @@ def upgrade(data_dir: DataDir = None, config: ConfigFile = None) -> None:
 
     settings = configuration.load(config, {"data_dir": data_dir})
     answer = ask(settings.data_dir, "upgrade")
+    several = answer.get("processes")
+    who = f"processes {', '.join(map(str, several))}" if several else f"process {answer['pid']}"
     typer.echo(
-        f"Version {answer['version']} serves {answer['connections']} connections as process"
-        f" {answer['pid']}, after a pause of {answer['pause_ms']:.0f} ms."
+        f"Version {answer['version']} serves {answer['connections']} connections as {who},"
+        f" after a pause of {answer['pause_ms']:.0f} ms."
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.store.records import SigningKey
 
-__all__ = ["BUS_VERSION", "Description", "Differences", "describe", "differences"]
+__all__ = ["BUS_VERSION", "Description", "Differences", "describe", "describe_again", "differences"]
 
 BUS_VERSION = 1
 """The version of what nodes send to each other; nodes of two versions cannot be one cluster."""
@@ -92,12 +92,26 @@ def describe(
             _MODE: _digest(settings.identity_mode),
             _KEYS: _digest_of_secret(secrets),
         },
-        shared={
-            ".".join(path): _digest(value)
-            for path, value in values(settings)
-            if path[0] in _SEEN_BY_CLIENTS
-        },
+        shared=_shared(settings),
     )
+
+
+def describe_again(description: Description, settings: Settings) -> Description:
+    """Return the description of a node that has other settings now.
+
+    Args:
+        description: What it said of itself before.
+        settings: Its settings; those that must be equal on all nodes need a restart.
+    """
+    return msgspec.structs.replace(description, shared=_shared(settings))
+
+
+def _shared(settings: Settings) -> dict[str, str]:
+    return {
+        ".".join(path): _digest(value)
+        for path, value in values(settings)
+        if path[0] in _SEEN_BY_CLIENTS
+    }
 
 
 def differences(here: Description, node: str, there: Description) -> Differences:
@@ -122,13 +136,15 @@ def _other_bus(here: Description, node: str, there: Description) -> str:
 
 def _refused(here: Description, node: str, there: Description) -> Iterator[str]:
     whys = {
-        _SALTS: "one person would get two ids",
+        _SALTS: "one person would get two ids; set the same ones at all nodes, or at none",
         _MODE: "one person would get two ids",
         _KEYS: "tokens of one node would be none at the other; copy the file from there",
     }
-    for name, why in whys.items():
-        if here.fixed.get(name) != there.fixed.get(name):
-            yield f"{name}: other than at the node {node}: {why}"
+    differ = [name for name in whys if here.fixed.get(name) != there.fixed.get(name)]
+    if _MODE in differ and _KEYS in differ:
+        differ.remove(_KEYS)  # keys are of one mode: a copy of the file would not help
+    for name in differ:
+        yield f"{name}: other than at the node {node}: {whys[name]}"
 
 
 def _warned(here: Description, node: str, there: Description) -> Iterator[str]:

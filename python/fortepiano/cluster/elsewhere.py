@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fortepiano.cluster import messages
+from fortepiano.cluster.arrivals import Arrivals
+from fortepiano.cluster.asking import Asking
+from fortepiano.cluster.changes import Changes
+from fortepiano.cluster.everybody import Everybody
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.islands import Islands
 from fortepiano.cluster.journeys import Journeys
 from fortepiano.cluster.mail import Mail
+from fortepiano.cluster.parts import Parts
 from fortepiano.cluster.profiles import Profiles
 from fortepiano.cluster.records import Records
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
-from fortepiano.config.rules import QuotaClass
-from fortepiano.observe.logs import logger
+from fortepiano.cluster.waits import Waits
+from fortepiano.cluster.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from fortepiano.cluster.bus import Bus, Event
+    from fortepiano.cluster.bus import Bus
     from fortepiano.cluster.registry import Home, Registry
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
@@ -33,21 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster"]
 
-_AGAIN_SECONDS = 3.0
-"""How long the people of other nodes are awaited, when all nodes begin anew."""
-
-_COURTESY_SECONDS = 0.5
-"""The time that homes have to claim their rooms before others do, when all nodes begin anew."""
-
-_PRESENT_SECONDS = 2.0
-"""How long after a reconnect homes are told which stays there are: then people are back there."""
-
 _BYE = b'{"m":"bye"}'
 
 _BYE_SECONDS = 2.0
 """How long a client that has said `bye` waits for the home of its room."""
-
-_log = logger(__name__)
 
 
 class Cluster:
@@ -62,6 +55,10 @@ class Cluster:
         handlers: Returns the handlers in force.
         run: Runs a coroutine to its end.
         rooms: What the channels of rooms begin with; the epoch follows.
+
+    Attributes:
+        asking: Asks other nodes what an operator wants to know.
+        watching: Gets what happens on other nodes.
     """
 
     def __init__(
@@ -74,37 +71,58 @@ class Cluster:
         rooms: bytes,
     ) -> None:
         self._context = context
-        self._handlers = handlers
-        self._mail = mail = Mail(context.hub)
         self._bus = bus
+        self._mail = mail = Mail(context.hub)
         self._homes = homes = Homes(registry, run, self._renew, context.store.when_saved)
-        self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
-        self._journeys = Journeys(
-            context,
-            homes,
-            self._stays,
-            mail,
-            handlers,
-            self._settle,
-            lambda: self._is_together,
-        )
-        self._nodes: set[int] = set()  # the other nodes
-        self._gone: set[int] = set()
-        self._profiles = Profiles(context, mail, handlers)
+        self._waits = waits = Waits(context.hub)
         self._records = records = Records(context.hub)
-        self._remotes = RemoteSessions(context, homes, mail, self._profiles, records, handlers)
-        self._islands = Islands(
-            context,
-            homes,
-            self._stays,
-            self._journeys,
-            self._remotes,
-            mail,
-            handlers,
-            self._settle,
+        self._stays = stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
+        self._journeys = journeys = Journeys(
+            context, homes, stays, mail, handlers, self._settle, lambda: self._is_together
         )
+        profiles = Profiles(context, mail, handlers)
+        self._profiles = profiles
+        self._remotes = remotes = RemoteSessions(
+            context, homes, mail, profiles, records, waits, handlers
+        )
+        self._islands = islands = Islands(
+            context, homes, stays, journeys, remotes, mail, handlers, self._settle
+        )
+        self._everybody = everybody = Everybody(
+            context, homes, stays, mail, waits, handlers, self._settle
+        )
+        self.asking = Asking(mail, context.clock.later)
+        self.watching = Watching(context.events, mail, context.clock.later)
+        parts = Parts(
+            context=context,
+            handlers=handlers,
+            mail=mail,
+            homes=homes,
+            stays=stays,
+            journeys=journeys,
+            remotes=remotes,
+            profiles=profiles,
+            islands=islands,
+            everybody=everybody,
+            asking=self.asking,
+            watching=self.watching,
+        )
+        self._arrivals = Arrivals(parts)
+        self._changes = Changes(parts, self._arrivals)
+        self._show()
+
+    def _show(self) -> None:
+        """Be what handlers and the server call."""
+        everybody, changes = self._everybody, self._changes
+        self.has_room, self.when_online = everybody.has_room, everybody.when_online
+        self.is_online, self.networks_of = everybody.is_online, everybody.networks_of
+        self.share, self.keeps_house = everybody.share, everybody.keeps_house
+        self.on_joined, self.on_event = changes.on_joined, self._arrivals.on_event
+        self.on_up, self.on_down = changes.on_up, changes.on_down
+        self.on_node_joined, self.on_node_gone = changes.on_node_joined, changes.on_node_gone
+        context = self._context
         context.directory.on_close = self._on_room_closed
-        context.directory.on_change = records.note_room
+        context.directory.on_change = self._records.note_room
         context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
@@ -150,6 +168,7 @@ class Cluster:
         """End the stay of a session in a room of another node, if it has one."""
         if has_ended:
             self._journeys.discard(session)
+            self._waits.discard(session)
         if isinstance(session.stay, OwnStay):
             self._stays.leave(session.stay, has_ended=has_ended)
 
@@ -178,7 +197,7 @@ class Cluster:
 
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Let a message wait while it is decided where its session goes."""
-        return self._journeys.postpone(session, handle)
+        return self._journeys.postpone(session, handle) or self._waits.postpone(session, handle)
 
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call a function once it is known which node is the home of a room."""
@@ -191,6 +210,20 @@ class Cluster:
             call()
         else:
             self._homes.find(room_name, on_home)
+
+    def at_home(
+        self, session: Session, room_name: str, raw: bytes, call: Callable[[], None]
+    ) -> None:
+        """Let the home of a room handle a message about it, wherever the sender is."""
+        homes = self._homes
+        if homes.nid is None or homes.is_alone or homes.is_own(room_name):
+            call()
+        elif session.room_name != room_name or not self.forward(session, raw):
+            self._everybody.errands.start(session, room_name, raw, call)
+
+    def is_own(self, session: Session) -> bool:
+        """Tell whether the connection of a session is one of this node."""
+        return session not in self._remotes
 
     def note_participant(self, participant: Participant) -> None:
         """Note that a participant may have other tabs, another quota, or the crown."""
@@ -216,12 +249,23 @@ class Cluster:
     def _settle(self, room_name: str) -> None:
         """Give the hub the epoch of a room of this node; release the home of one that is not."""
         epoch, room = self._homes.epoch(room_name), self._context.directory.rooms.get(room_name)
-        if epoch is None:
-            return
         if room is None:
             self._homes.release(room_name)
-        else:
+            return
+        if epoch is not None:
             self._context.hub.set_epoch(room.number, epoch)
+        if epoch is not None or self._homes.is_alone:
+            self._everybody.listings.begin(room)
+
+    # Called for operators
+
+    def is_home(self, room_name: str) -> bool:
+        """Tell whether this node is the home of a room."""
+        return self._homes.is_own(room_name)
+
+    def counts(self) -> dict[str, int]:
+        """Return what metrics show: the rooms of which this is the home, and counters."""
+        return {"homes": len(self._homes), "resyncs": self._arrivals.resyncs} | self._homes.claims
 
     def _renew(self, room_name: str, then: Callable[[], object]) -> None:
         self._islands.renew(room_name, then)
@@ -229,209 +273,4 @@ class Cluster:
     def _on_room_closed(self, room_name: str) -> None:
         self._islands.on_close(room_name)
         self._records.end(room_name)
-        self._homes.release(room_name)
-
-    # News from the server
-
-    def on_joined(self, nid: int) -> None:
-        """Be a node of the cluster; if the number is a new one, others know nothing of this node.
-
-        Args:
-            nid: The number of this node, with which the hub has joined already.
-        """
-        if nid == self._homes.nid:
-            self.on_up()
-            return
-        is_first = self._homes.nid is None
-        for room in self._remotes.await_all():
-            self._islands.await_people(room, _AGAIN_SECONDS)
-        self._homes.reset()
-        self._homes.nid = nid
-        self._islands.claim_rooms()
-        for replica in self._stays.replicas():
-            # The homes of before come first, since nobody need move then.
-            orphan = partial(self._islands.orphan, replica)
-            self._context.clock.later(0 if is_first else _COURTESY_SECONDS, orphan)
-
-    def on_up(self) -> None:
-        """Bring everything up to date, since messages of all nodes may be missing."""
-        for nid in self._nodes:
-            # First of all: where a message is missing, the next one only shows that.
-            self._mail.post(nid, messages.Unsynced())
-        self._islands.join_again()
-        self._journeys.look_again()
-        for replica in self._stays.replicas():
-            self._resync(replica.home.epoch)
-        self._context.clock.later(_PRESENT_SECONDS, self._post_stays)
-
-    def _post_stays(self) -> None:
-        """Let all homes forget stays of whose end they have not heard."""
-        self._mail.post_all(messages.Present(self._stays.numbers()))
-
-    def on_down(self) -> None:
-        """Go on without other nodes, as no message goes to them or comes from them."""
-        self._islands.cut()
-
-    def on_node_joined(self, nid: int) -> None:
-        """Hear a node, even if its number is that of one that is gone."""
-        self._nodes.add(nid)
-        self._gone.discard(nid)
-
-    def on_node_gone(self, nid: int) -> None:
-        """End the sessions of a node that is gone, and look for new homes of its rooms.
-
-        Messages of it may still come, if it only paused. Nobody heeds them.
-        """
-        self._nodes.discard(nid)
-        self._gone.add(nid)
-        self._homes.forget_node(nid)
-        self._remotes.on_node_gone(nid)
-        for replica in self._stays.replicas(nid):
-            self._islands.orphan(replica)
-
-    def on_event(self, event: Event) -> None:
-        """Handle what the hub leaves to Python of the publications of other nodes.
-
-        Args:
-            event: The result of `Hub.receive_publication`; None is none.
-        """
-        kind, *rest = event
-        if rest[0] in self._gone:
-            return
-        if kind == "message":
-            self._on_payload(*rest)
-        elif kind == "entered":
-            self._on_entered(*rest)
-        elif kind == "close":
-            self._on_close(*rest)
-        elif kind == "gap":
-            self._on_gap(*rest)
-        elif kind == "unheard":
-            self._on_unheard(*rest)
-        elif kind == "garbage":
-            _log.warning("a publication is not understood", why=rest[0])
-
-    # Events
-
-    def _on_entered(self, _nid: int, number: int, _epoch: int, participant: int) -> None:
-        stay = self._stays.get(number)
-        if stay is not None:
-            self._journeys.on_entered(stay, participant)
-
-    def _on_close(self, _nid: int, number: int, code: int, reason: str) -> None:
-        stay = self._stays.get(number)
-        if stay is not None:
-            stay.session.connection.close(code, reason)
-
-    def _on_gap(self, nid: int, epoch: int) -> None:
-        """Ask for what is missing of a room, or of all that two nodes have in common."""
-        if epoch:
-            self._resync(epoch)
-            return
-        for replica in self._stays.replicas(nid):
-            self._resync(replica.home.epoch)
-        self._mail.post(nid, messages.Unsynced())
-
-    def _on_unheard(self, nid: int) -> None:
-        """Let people go on without a home that does not hear this node."""
-        self._context.hub.cut_replicas(nid)
-        for replica in self._stays.replicas(nid):
-            replica.is_silent = True
-
-    def _resync(self, epoch: int) -> None:
-        replica = self._stays.replica(epoch)
-        if replica is None or replica.is_orphan:
-            return
-        stays = [one for one in replica.stays.values() if one.session.stay is one]
-        for stay in list(replica.stays.values()):
-            if stay not in stays:
-                self._journeys.on_lost(stay)  # the question or its answer may be what is missing
-        if stays:
-            numbers = [stay.number for stay in stays]
-            resync = messages.Resync(replica.name, epoch, numbers)
-            self._mail.post(replica.home.nid, resync, replica.room)
-        self._islands.send_kept(replica)
-
-    def _lose(self, numbers: list[int]) -> None:
-        for number in numbers:
-            stay = self._stays.get(number)
-            if stay is not None:
-                self._journeys.on_lost(stay)
-
-    # Messages
-
-    def _on_payload(self, nid: int, payload: bytes) -> None:
-        try:
-            message = messages.decode(payload)
-        except msgspec.MsgspecError as error:
-            _log.warning("a message of another node is not understood", why=str(error))
-            return
-        self._on_message(nid, message)
-
-    def _on_message(self, nid: int, message: messages.Message) -> None:
-        match message:
-            case messages.Join():
-                self._remotes.on_join(nid, message)
-            case messages.Leave():
-                self._remotes.on_leave(nid, message)
-            case messages.Forward():
-                self._remotes.on_forward(nid, message)
-            case messages.Rights():
-                self._remotes.on_rights(nid, message)
-            case messages.Resync():
-                self._remotes.on_resync(nid, message)
-            case messages.Profile():
-                self._profiles.adopt(message)
-            case messages.Merge():
-                self._islands.on_merge(message)
-            case messages.Lost():
-                self._lose(message.stays)
-            case messages.Present():
-                self._remotes.on_present(nid, message)
-            case messages.Unsynced():
-                for replica in self._stays.replicas(nid):
-                    self._resync(replica.home.epoch)
-                self._mail.post(nid, messages.Present(self._stays.numbers()))
-            case _:
-                self._on_answer(message)
-
-    def _on_answer(
-        self,
-        message: messages.Admitted
-        | messages.Charge
-        | messages.Move
-        | messages.NotHome
-        | messages.Notice
-        | messages.Redirect
-        | messages.Refused
-        | messages.Standing,
-    ) -> None:
-        """Handle a message of a home about a stay, unless the stay has ended."""
-        stay = self._stays.get(message.stay)
-        if stay is None:
-            return
-        match message:
-            case messages.Admitted():
-                self._journeys.on_admitted(stay)
-            case messages.Refused():
-                self._journeys.on_refused(stay, may_stay=message.may_stay)
-            case messages.Redirect():
-                self._journeys.on_redirected(stay, message.room)
-            case messages.NotHome():
-                self._journeys.on_not_home(stay)
-            case messages.Move():
-                self._stays.end(stay)
-                self._handlers().place(stay.session, message.room, message.wanted)
-            case messages.Standing():
-                self._on_standing(stay, message)
-            case messages.Notice():
-                self._context.outbound.notify_once(stay.session, message.code, message.why)
-            case messages.Charge():
-                self._handlers().charge(stay.session, message.size)
-
-    def _on_standing(self, stay: OwnStay, message: messages.Standing) -> None:
-        stay.is_holder = message.is_holder
-        stay.quota = QuotaClass(message.allowance, message.max)
-        user = stay.session.user
-        if user is not None and stay.session.stay is stay:
-            self._context.hub.set_quota(user.quota, message.allowance, message.max)
+        self._everybody.on_room_closed(room_name)

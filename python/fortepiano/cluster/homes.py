@@ -58,6 +58,8 @@ class Homes:
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
         is_alone: Whether no other node can be reached, so that nothing is asked.
+        claims: The claims since the start by outcome: this node became the home (`granted`),
+            another one was (`refused`), or the registry did not answer (`failed`).
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Homes:
     ) -> None:
         self.nid: int | None = None
         self.is_alone = False
+        self.claims = {"granted": 0, "refused": 0, "failed": 0}
         self._registry = registry
         self._run = run
         self._renew = renew
@@ -78,6 +81,10 @@ class Homes:
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
         self._is_failing = False
+
+    def __len__(self) -> int:
+        """Return the number of rooms of which this node is the home."""
+        return len(self._own)
 
     def is_own(self, room: str) -> bool:
         """Tell whether this node is the home of a room."""
@@ -250,8 +257,10 @@ class Homes:
         try:
             home = await self._registry.claim(room, epoch)
         except Exception as error:
+            self.claims["failed"] += 1
             self._note_failure(error)
             return None
+        self.claims["granted" if home.nid == self.nid else "refused"] += 1
         self._is_failing = False
         return home
 

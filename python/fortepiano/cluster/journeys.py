@@ -102,10 +102,6 @@ class Journeys:
         self._is_together = is_together
         self._journeys: dict[Session, _Journey] = {}
 
-    def __len__(self) -> int:
-        """Return the number of sessions on their way."""
-        return len(self._journeys)
-
     def start(self, session: Session, room: str, wanted: Any, *, is_placed: bool) -> None:
         """Let a session go into a room.
 

@@ -1,4 +1,4 @@
-"""The messages by which nodes agree about sessions in rooms: all but notes and frames.
+"""The messages of nodes to each other: all but notes and frames.
 
 Fields have names and defaults, so that two versions of the server understand each other. A stay is
 a number of the edge, never used again. So a message that comes too late names nothing any more.
@@ -11,13 +11,20 @@ from typing import Any, TypeAlias
 import msgspec
 
 from fortepiano.model.notice_codes import Code
+from fortepiano.protocol.room_list import RoomElsewhere
+from fortepiano.protocol.shared_acts import SharedAct
 from fortepiano.protocol.user_profile import SessionFacts, UserProfile
 from fortepiano.store.records import Scope
 
 __all__ = [
+    "Act",
     "Admitted",
+    "Ask",
     "Charge",
+    "Errand",
+    "ErrandDone",
     "Forward",
+    "Happened",
     "Join",
     "Leave",
     "Lost",
@@ -26,14 +33,20 @@ __all__ = [
     "Move",
     "NotHome",
     "Notice",
+    "Presence",
     "Present",
     "Profile",
     "Redirect",
     "Refused",
     "Resync",
     "Rights",
+    "Rooms",
+    "RoomsWanted",
     "Standing",
+    "Told",
     "Unsynced",
+    "Watch",
+    "WhoIs",
     "decode",
     "encode",
 ]
@@ -219,10 +232,149 @@ class Unsynced(_Message):
     """Home to edge: messages of the edge are missing, so all its rooms here need a `Resync`."""
 
 
+class Ask(_Message):
+    """Node to node: a question of an operator.
+
+    Attributes:
+        number: The number of the question, which the asking node gives once only.
+        question: The question.
+    """
+
+    number: int
+    question: bytes
+
+
+class Told(_Message):
+    """Node to node: the answer to a question.
+
+    Attributes:
+        number: The number of the question.
+        answer: The answer.
+        is_under_way: Whether the answer takes longer, and comes in another message.
+    """
+
+    number: int
+    answer: bytes = b""
+    is_under_way: bool = False
+
+
+class Watch(_Message):
+    """Node to all nodes: an operator watches what happens, for some seconds more."""
+
+
+class Happened(_Message):
+    """Node to a watching node: what has happened.
+
+    Attributes:
+        events: The events, as the stream of the admin API has them.
+    """
+
+    events: list[dict[str, Any]] = []
+
+
+class Rooms(_Message):
+    """Node to one node or all: rooms of which it is the home, as they are now.
+
+    Attributes:
+        rooms: The rooms.
+        ended: The rooms that have ended, each with the reign that is over.
+        begins: Whether a complete list of the node's rooms begins.
+        is_complete: Whether that list is complete now.
+    """
+
+    rooms: list[RoomElsewhere] = []
+    ended: dict[str, int] = {}
+    begins: bool = False
+    is_complete: bool = False
+
+
+class RoomsWanted(_Message):
+    """Node to one node or all: `Rooms` with all rooms are wanted.
+
+    Attributes:
+        has_people: Whether their people are wanted, from now on.
+    """
+
+    has_people: bool = False
+
+
+class WhoIs(_Message):
+    """Node to all nodes: a user is looked for who is not here.
+
+    Attributes:
+        number: The number of the question at the node that asks.
+        user_id: The user.
+    """
+
+    number: int
+    user_id: str
+
+
+class Presence(_Message):
+    """Answer to `WhoIs`.
+
+    Attributes:
+        number: The number of the question.
+        user: The user; None if they have no connection to this node.
+        networks: The ids of the networks around the user.
+    """
+
+    number: int
+    user: UserProfile | None = None
+    networks: list[str] = []
+
+
+class Act(_Message):
+    """Node to all nodes: an act that concerns people at all of them.
+
+    Attributes:
+        act: The act.
+    """
+
+    act: SharedAct
+
+
+class Errand(_Message):
+    """Node to home: a message of staff about a room in which the sender need not be.
+
+    Attributes:
+        stay: A stay that ends with the answers.
+        room: The room's name.
+        epoch: The reign of the home, as the sender's node knows it.
+        session: The session.
+        user: The session's user.
+        raw: The message as JSON, whose shape and rate the sender's node has checked.
+    """
+
+    stay: int
+    room: str
+    epoch: int
+    session: SessionFacts
+    user: UserProfile
+    raw: bytes
+
+
+class ErrandDone(_Message):
+    """Home to node: all answers to an `Errand` have been sent.
+
+    Attributes:
+        stay: The stay, which has ended.
+        is_home: Whether the message was handled; if not, the room's home is another node.
+    """
+
+    stay: int
+    is_home: bool = True
+
+
 Message: TypeAlias = (
-    Admitted
+    Act
+    | Admitted
+    | Ask
     | Charge
+    | Errand
+    | ErrandDone
     | Forward
+    | Happened
     | Join
     | Leave
     | Lost
@@ -230,14 +382,20 @@ Message: TypeAlias = (
     | Move
     | NotHome
     | Notice
+    | Presence
     | Present
     | Profile
     | Redirect
     | Refused
     | Resync
     | Rights
+    | Rooms
+    | RoomsWanted
     | Standing
+    | Told
     | Unsynced
+    | Watch
+    | WhoIs
 )
 """Any of the messages."""
 

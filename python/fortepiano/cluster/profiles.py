@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fortepiano.cluster.messages import Join, Profile
+from fortepiano.cluster.messages import Errand, Join, Profile
 from fortepiano.protocol.user_profile import profile_of
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Profiles:
         with self._adopting():
             self._handlers().adopt_profile(message.user)
 
-    def arrive(self, session: Session, nid: int, message: Join) -> None:
+    def arrive(self, session: Session, nid: int, message: Join | Errand) -> None:
         """Give a session of another node its user; tell that node if its profile is outdated.
 
         Args:
             session: The session.
             nid: The number of the node.
-            message: The message by which the session joins a room.
+            message: The message by which the session joins a room, or that is about one.
         """
         with self._adopting():
             is_current = self._handlers().arrive(session, message.session, message.user)

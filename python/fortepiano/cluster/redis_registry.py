@@ -24,6 +24,9 @@ _KEYS = ("epoch", "nid", "nodes", "nids", "leases", "homes")
 _VALUES = 6
 """The values of each node in an answer."""
 
+_MOST_ROOMS = 1000
+"""The most rooms of one question: a script in Lua takes some thousand arguments."""
+
 
 class RedisRegistry:
     """The registry in the broker, as one node uses it; see `Registry`.
@@ -87,6 +90,15 @@ class RedisRegistry:
         """Remove a node that is dead; see `Registry.bury`."""
         answer = await self._run("bury", node.nid, node.incarnation, int(is_certain))
         return answer == [b"buried"]
+
+    async def homes(self, rooms: Sequence[str]) -> dict[str, str]:
+        """Return the names of the homes of rooms; see `Registry.homes`."""
+        found: dict[str, str] = {}
+        for at in range(0, len(rooms), _MOST_ROOMS):
+            part = rooms[at : at + _MOST_ROOMS]
+            _, *names = await self._run("look", *part)
+            found |= {room: name.decode() for room, name in zip(part, names, strict=True) if name}
+        return found
 
     async def leave(self) -> None:
         """Stop being a node."""

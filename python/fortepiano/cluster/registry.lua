@@ -155,7 +155,18 @@ local function leave(nid, incarnation)
     return {'left'}
 end
 
+-- The names of the nodes that are the homes of rooms; empty for rooms that have none.
+local function look(...)
+    local found = {}
+    for at, room in ipairs({...}) do
+        local held = redis.call('HGET', HOMES, room)
+        local owner, of = string.match(held or '', '^%d+ (%d+) (%S+)$')
+        found[at] = owner and name_of(owner, of) or ''
+    end
+    return {'found', unpack(found)}
+end
+
 local transitions = {
-    join = join, renew = renew, claim = claim, release = release, bury = bury, leave = leave,
+    look = look, join = join, renew = renew, claim = claim, release = release, bury = bury, leave = leave,
 }
 return transitions[transition](unpack(ARGV, 3))

@@ -13,11 +13,14 @@ key expires: a node is removed by itself, or by those who saw that it is dead (`
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
 from fortepiano.cluster.description import Description
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "Event",
@@ -152,6 +155,14 @@ class Registry(Protocol):
 
         Returns:
             Whether this call has removed it.
+        """
+        ...
+
+    async def homes(self, rooms: Sequence[str]) -> dict[str, str]:
+        """Return the names of the nodes that are the homes of rooms, and claim none.
+
+        Args:
+            rooms: The names of the rooms; those without a home are left out of the answer.
         """
         ...
 

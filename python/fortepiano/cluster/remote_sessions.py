@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.cluster.messages import (
     Admitted,
     Charge,
+    ErrandDone,
     Lost,
     Move,
     NotHome,
@@ -25,9 +26,19 @@ if TYPE_CHECKING:
 
     from fortepiano.cluster.homes import Homes
     from fortepiano.cluster.mail import Mail
-    from fortepiano.cluster.messages import Forward, Join, Leave, Message, Present, Resync, Rights
+    from fortepiano.cluster.messages import (
+        Errand,
+        Forward,
+        Join,
+        Leave,
+        Message,
+        Present,
+        Resync,
+        Rights,
+    )
     from fortepiano.cluster.profiles import Profiles
     from fortepiano.cluster.records import Records
+    from fortepiano.cluster.waits import Waits
     from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
     from fortepiano.protocol.context import Context
@@ -82,6 +93,7 @@ class RemoteSessions:
         mail: Posts messages to other nodes.
         profiles: The profiles of users.
         records: Publishes what other nodes must know of rooms.
+        waits: The sessions whose messages wait.
         handlers: Returns the handlers in force.
     """
 
@@ -92,6 +104,7 @@ class RemoteSessions:
         mail: Mail,
         profiles: Profiles,
         records: Records,
+        waits: Waits,
         handlers: Callable[[], NodeHandlers],
     ) -> None:
         self._context = context
@@ -99,15 +112,12 @@ class RemoteSessions:
         self._mail = mail
         self._profiles = profiles
         self._records = records
+        self._waits = waits
         self._handlers = handlers
         self._counts = Counter[str]()  # by room
         self._remotes: dict[tuple[int, int], _Remote] = {}
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
-
-    def __len__(self) -> int:
-        """Return the number of sessions of other nodes."""
-        return len(self._remotes)
 
     def __contains__(self, session: Session) -> bool:
         """Tell whether a session is one of another node."""
@@ -146,7 +156,20 @@ class RemoteSessions:
                 self._post(remote, Refused(remote.stay))
             self._end(remote)
 
-    def _open(self, nid: int, message: Join) -> _Remote:
+    def on_errand(self, nid: int, message: Errand) -> None:
+        """Handle a message about a room whose sender need not be there."""
+        self._homes.after(message.room, partial(self._run_errand, nid, message))
+
+    def _run_errand(self, nid: int, message: Errand) -> None:
+        is_home = self._homes.epoch(message.room) == message.epoch
+        if is_home:
+            remote = self._open(nid, message)
+            self._profiles.arrive(remote.session, nid, message)
+            self._handlers().handle(remote.session, message.raw)
+            self._end(remote, has_ended=True)
+        self._mail.post(nid, ErrandDone(message.stay, is_home))
+
+    def _open(self, nid: int, message: Join | Errand) -> _Remote:
         client = self._context.hub.attach_remote(nid, message.stay)
         key, facts = (nid, message.stay), message.session
         connection = _RemoteConnection(partial(self._close, key))
@@ -166,7 +189,9 @@ class RemoteSessions:
     def on_forward(self, nid: int, message: Forward) -> None:
         """Handle a message of a session about its room."""
         remote = self._remotes.get((nid, message.stay))
-        if remote is None:
+        if remote is None or self._waits.postpone(
+            remote.session, partial(self.on_forward, nid, message)
+        ):
             return
         remote.caused += self._handlers().handle(remote.session, message.raw)
         if remote.caused >= _CHARGED_BYTES:
@@ -312,6 +337,7 @@ class RemoteSessions:
         is_lost: bool = False,
         is_awaited: bool = False,
     ) -> None:
+        self._waits.discard(remote.session)
         if is_awaited:
             self._context.hub.drop_remote(remote.session.client)
         self._handlers().depart(

@@ -117,6 +117,16 @@ class Stays:
         self._hub.begin_stay(session.client, stay.number)
         return stay
 
+    def open_number(self, session: Session) -> int:
+        """Return the number of a stay in no room: a home can send the session what it answers."""
+        self._last += 1
+        self._hub.begin_stay(session.client, self._last)
+        return self._last
+
+    def close_number(self, number: int) -> None:
+        """End a stay in no room."""
+        self._hub.end_stay(number)
+
     def _open(self, room: str, home: Home) -> Replica:
         self._bus.subscribe(self._channel(home.epoch))
         number = self._hub.open_replica(home.nid, home.epoch)

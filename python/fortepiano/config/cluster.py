@@ -1,5 +1,7 @@
 """The section `cluster`: several servers that act as one."""
 
+import os
+
 from pydantic import Field, field_validator
 
 from fortepiano.config.section import Section
@@ -28,6 +30,17 @@ class ClusterSettings(Section):
             " and the port."
         ),
     )
+    processes: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description=(
+            "How many processes `fortepiano serve` runs on its port, each of them a node; 0 for as"
+            " many as there are cores. More than one need cluster.url. Their names are that of"
+            " cluster.node with `/1`, `/2` and so on, their internal ports those from internal_port"
+            " on."
+        ),
+    )
     gap_ms: float = Field(
         default=2.0,
         ge=0,
@@ -50,6 +63,11 @@ class ClusterSettings(Section):
             " keep people who are gone in their rooms."
         ),
     )
+
+    @property
+    def process_count(self) -> int:
+        """How many processes `fortepiano serve` runs."""
+        return self.processes or len(os.sched_getaffinity(0))
 
     @field_validator("url")
     @classmethod

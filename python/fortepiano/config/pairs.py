@@ -198,6 +198,9 @@ def _clusters(settings: "Settings") -> Iterator[Finding]:
     if cluster.url and settings.store.url in ("", "memory:"):
         text = "must be a Redis that all nodes of the cluster share: they have one store"
         yield Finding((("store", "url"), url), text, is_error=True)
+    if cluster.processes != 1 and not cluster.url:
+        text = "needs cluster.url, a Redis: several processes are nodes of a cluster"
+        yield Finding((("cluster", "processes"), url), text, is_error=True)
     if not cluster.url:
         plain = type(cluster)()
         for name in ("node", "gap_ms", "lease_seconds"):

@@ -29,12 +29,14 @@ class ReloadReport:
         waiting: Settings that need a restart: the old value and the new one, by dotted name.
         handlers: Whether the handlers have changed.
         refused: Why the handlers stay as they are, whether they have changed or not; else empty.
+        differences: In what this node of a cluster differs from others now, a line each.
     """
 
     changed: dict[str, tuple[object, object]]
     waiting: dict[str, tuple[object, object]]
     handlers: bool
     refused: str = ""
+    differences: tuple[str, ...] = ()
 
 
 # Settings that are used only once, to bind, open or read something; and those that decide a user's

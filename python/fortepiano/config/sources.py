@@ -129,7 +129,7 @@ def read(config_file: Path | None, flags: Mapping[str, object]) -> list[Layer]:
 
     Args:
         config_file: The TOML file; None for the default one, which may be missing.
-        flags: Settings by name; None stands for a flag not given.
+        flags: Settings by dotted name; None stands for a flag not given.
 
     Returns:
         The layers; errors of reading are among their problems.
@@ -282,7 +282,8 @@ def _variables(variables: Mapping[str, str]) -> Iterator[tuple[Keys, Given]]:
 def _given_flags(flags: Mapping[str, object]) -> Iterator[tuple[Keys, Given]]:
     for name, value in flags.items():
         if value is not None:
-            yield (name,), Given(value, "--" + name.replace("_", "-"))
+            keys = tuple(name.split("."))
+            yield keys, Given(value, "--" + keys[-1].replace("_", "-"))
 
 
 def _nested(flat: Mapping[Keys, object]) -> dict[str, Any]:

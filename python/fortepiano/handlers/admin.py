@@ -13,10 +13,10 @@ from fortepiano.actions import rooms
 from fortepiano.actions.ban import unban
 from fortepiano.actions.confirmation import confirm
 from fortepiano.actions.move import move_user
-from fortepiano.actions.notify import EVERYBODY, receivers
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rename import rename
 from fortepiano.actions.room_changes import clear_chat, drop_crown, set_permanent
+from fortepiano.actions.shared import act_everywhere
 from fortepiano.actions.tag import remove_tag, set_tag
 from fortepiano.actions.vanish import set_hidden
 from fortepiano.handlers.notification import notification
@@ -24,10 +24,10 @@ from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, parse_subject
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.permissions import admin_messages_of
+from fortepiano.model.permissions import EVERYWHERE, admin_messages_of
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
-from fortepiano.protocol.notices import notice
+from fortepiano.protocol.shared_acts import Restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,9 +40,8 @@ if TYPE_CHECKING:
     from fortepiano.protocol.room_messages import Message
     from fortepiano.protocol.staff_incoming import Admin
 
-__all__ = ["admin_message"]
+__all__ = ["admin_message", "is_about_own_room", "is_act", "room_named", "user_named"]
 
-_RESTART_SECONDS = 20.0
 _SERVER: Message = {"id": "0", "_id": "0", "name": "mpp", "color": "#ffffff"}
 """The sender of lines of chat that come from the server itself."""
 
@@ -172,10 +171,7 @@ def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
 
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
     context.audit(session, AuditAction.RESTART)
-    text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
-    for receiver in receivers(context, EVERYBODY):
-        context.outbound.send(receiver, [notice(text, Code.RESTART)])
-    context.clock.later(_RESTART_SECONDS, context.stop)
+    act_everywhere(context, Restart())
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
@@ -308,3 +304,46 @@ _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
     "admin_chat": _admin_chat,
     "siteunban": _siteunban,
 }
+
+_OF_OWN_ROOM = frozenset({"clear_chat", "rename_channel"})
+_OF_NAMED_ROOM = frozenset({"forceload", "unforceload", "ch_flag", "admin_chat"})
+_OF_NAMED_USER = frozenset(
+    {"color", "setcolor", "name", "setname", "user_flag", "tag", "remove_tag", "move"}
+)
+
+
+def is_act(message: Admin) -> bool:
+    """Tell whether the inner message is one of staff, and no ordinary one."""
+    return message.msg.get("m") in _INNER
+
+
+def is_about_own_room(message: Admin) -> bool:
+    """Tell whether the inner message is one of staff about the room in which the sender is."""
+    inner = message.msg
+    kind = inner.get("m")
+    return kind in _OF_OWN_ROOM or (kind in ("ch_flag", "admin_chat") and inner.get("_id") is None)
+
+
+def room_named(context: Context, session: Session, message: Admin) -> str | None:
+    """Return the room that an inner message of staff names, if its sender may act on it."""
+    inner, named = message.msg, None
+    kind = inner.get("m")
+    if kind in _OF_NAMED_ROOM:
+        named = inner.get("_id")
+    elif kind == "notification" and inner.get("targetChannel") != EVERYWHERE:
+        named = inner.get("targetChannel")
+    if not isinstance(named, str) or kind not in admin_messages_of(session.scope):
+        return None
+    return validate.name(named, context.rules.room_name_length)
+
+
+def user_named(session: Session, message: Admin) -> str | None:
+    """Return the user whom an inner message of staff names, if its sender may act on them."""
+    inner, named = message.msg, None
+    kind = inner.get("m")
+    if kind in _OF_NAMED_USER:
+        named = inner.get("_id")
+    elif kind == "notification":
+        named = inner.get("targetUser")
+    is_user = isinstance(named, str) and kind in admin_messages_of(session.scope)
+    return validate.user_id(named) if is_user else None

@@ -10,9 +10,11 @@ from fortepiano.actions.room_changes import (
     give_crown,
     override_settings,
 )
+from fortepiano.actions.shared import act_everywhere
 from fortepiano.model.crown import Crown
 from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
+from fortepiano.protocol.shared_acts import Invitation
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -122,10 +124,8 @@ def invite(context: Context, session: Session, message: Invite) -> None:
         return
     _set_member(room.invited, message.id, on=message.on)
     context.directory.save(room)
-    guest = context.directory.online(message.id)
-    if guest is not None and message.on:
-        for tab in guest.sessions:
-            context.outbound.notify_once(tab, Code.INVITED, f'You are invited to "{room.name}".')
+    if message.on:
+        act_everywhere(context, Invitation(message.id, room.name))
 
 
 def _set_member(members: set[str], user_id: str, *, on: bool) -> bool:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from fortepiano.actions.shared import act_everywhere, begin_custom_window
 from fortepiano.model.notice_codes import Code
+from fortepiano.protocol import shared_acts
 from fortepiano.protocol.custom_binary import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
@@ -35,12 +35,12 @@ def custom(context: Context, session: Session, message: Custom) -> None:
     """Send data to other clients, in the room or, with `global`, everywhere."""
     if not message.has_target(context.rules):
         return
-    user = session.user
-    if user is None or not _may_send(context, session, user, len(orjson.dumps(message.data))):
+    user, size = session.user, len(orjson.dumps(message.data))
+    if user is None or not _may_send(context, session, user, size):
         return
     outgoing: Message = {"m": "custom", "data": message.data} | _sender(context, user)
-    for receiver in _receivers(context, session, message.target):
-        context.outbound.send(receiver, [outgoing])
+    payload = orjson.dumps([outgoing])
+    _send(context, session, message.target, payload, size=size, is_binary=False)
 
 
 def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
@@ -52,14 +52,12 @@ def custom_binary(context: Context, session: Session, message: Custom, payload: 
         return
     user = session.user
     size = len(payload) + (len(orjson.dumps(message.data)) if message.data is not None else 0)
-    if user is None or not _may_send(context, session, user, max(size, 1)):
+    size = max(size, 1)
+    if user is None or not _may_send(context, session, user, size):
         return
     outgoing: Message = {"m": "custom", "data": message.data} | _sender(context, user)
     data = encode(outgoing, payload)
-    readers = context.outbound.custom_readers()
-    for receiver in _receivers(context, session, message.target):
-        if receiver in readers:
-            context.outbound.send_binary(receiver, data)
+    _send(context, session, message.target, data, size=size, is_binary=True)
 
 
 def _sender(context: Context, user: User) -> Message:
@@ -69,8 +67,7 @@ def _sender(context: Context, user: User) -> Message:
 def _may_send(context: Context, session: Session, user: User, size: int) -> bool:
     """Count custom data, for the user and for the subscriber; tell whether it may be sent."""
     rules, now = context.rules, context.now()
-    if now - user.custom_since >= rules.custom_window_ms:
-        user.custom_since, user.custom_bytes = now, 0
+    begin_custom_window(context, user)
     is_too_much = user.custom_bytes + size > rules.custom_bytes or not context.rates.take_share(
         session, "custom", size / max(1, rules.custom_bytes), rules.custom_window_ms, now
     )
@@ -83,24 +80,28 @@ def _may_send(context: Context, session: Session, user: User, size: int) -> bool
     return True
 
 
-def _receivers(context: Context, session: Session, target: Target) -> Iterable[Session]:
-    """Return the sessions that receive a message, never the sender's own."""
-    participant = session.participant
-    if not target.everywhere and participant is None:
-        return []
-    wanted: Iterable[Session]
-    if target.mode == "subscribed":
-        wanted = context.outbound.custom_readers()
-    else:
-        ids = target.ids if target.mode == "ids" else [target.id]
-        users = (context.directory.users.get(user_id or "") for user_id in ids or [])
-        wanted = [tab for user in dict.fromkeys(users) if user is not None for tab in user.sessions]
-    room = participant.room if participant is not None else None
-    return [
-        other
-        for other in wanted
-        if other is not session
-        and (
-            target.everywhere or (other.participant is not None and other.participant.room is room)
-        )
-    ]
+def _send(
+    context: Context,
+    session: Session,
+    target: Target,
+    payload: bytes,
+    *,
+    size: int,
+    is_binary: bool,
+) -> None:
+    """Send a frame to the receivers of a message at all nodes, never to the sender's session."""
+    room = session.room_name
+    if room is None and not target.everywhere:
+        return
+    ids: list[str] | None = None
+    if target.mode != "subscribed":
+        ids = target.ids if target.mode == "ids" else [target.id or ""]
+    act = shared_acts.Custom(
+        user_id=session.user_id,
+        size=size,
+        payload=payload,
+        is_binary=is_binary,
+        ids=ids,
+        room=None if target.everywhere else room,
+    )
+    act_everywhere(context, act, by=session)

@@ -54,6 +54,8 @@ class Entry:
         is_lenient: Whether it is handled even if a value is malformed; the sender gets a notice.
         is_envelope: Whether another message is in it: then the handler is given `redispatch` too.
         of_room: Whether the home of the sender's room handles it.
+        user_named: Returns the user, if any, who has to be looked for at all nodes before the
+            handler is called, from the session and the message.
         may_go: Tells whether it may go there if that is another node, which does not know the
             sender's address; sends a notice if not. None if it always may.
     """
@@ -64,6 +66,7 @@ class Entry:
     is_lenient: bool = False
     is_envelope: bool = False
     of_room: bool = False
+    user_named: Callable[[Session, Any], str | None] | None = None
     may_go: Callable[[Context, Session], bool] | None = None
 
     def __post_init__(self) -> None:
@@ -85,7 +88,9 @@ TABLE: Mapping[str, Entry] = {
     "userset": Entry(incoming.Profile, profile.userset),
     "a": Entry(incoming.Chat, chat.chat, of_room=True, may_go=chat.may_chat_from_network),
     "dm": Entry(incoming.DirectMessage, chat.dm, of_room=True, may_go=chat.may_chat_from_network),
-    "kickban": Entry(incoming.KickBan, moderation.kickban, of_room=True),
+    "kickban": Entry(
+        incoming.KickBan, moderation.kickban, of_room=True, user_named=moderation.user_named
+    ),
     "unban": Entry(incoming.Unban, moderation.unban, of_room=True),
     "bans": Entry(incoming.Bans, moderation.bans, of_room=True),
     "mute": Entry(incoming.MuteUser, moderation.mute, of_room=True),
@@ -94,11 +99,11 @@ TABLE: Mapping[str, Entry] = {
     "custom": Entry(incoming.Custom, custom.custom),
     "clearchat": Entry(staff_incoming.ClearChat, staff.clearchat, of_room=True),
     "v": Entry(staff_incoming.Vanish, staff.vanish),
-    "siteban": Entry(staff_incoming.SiteBan, staff.siteban),
-    "setcolor": Entry(staff_incoming.SetColor, staff.setcolor, of_room=True),
-    "setname": Entry(staff_incoming.SetName, staff.setname, of_room=True),
+    "siteban": Entry(staff_incoming.SiteBan, staff.siteban, user_named=staff.user_named),
+    "setcolor": Entry(staff_incoming.SetColor, staff.setcolor, user_named=staff.user_named),
+    "setname": Entry(staff_incoming.SetName, staff.setname, user_named=staff.user_named),
     "admin message": Entry(
-        staff_incoming.Admin, admin.admin_message, of_room=True, is_envelope=True
+        staff_incoming.Admin, admin.admin_message, is_envelope=True, user_named=admin.user_named
     ),
 }
 """All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
@@ -106,6 +111,16 @@ TABLE: Mapping[str, Entry] = {
 
 _NEVER_WAIT = frozenset({"hi", "devices", "bye"})
 """Kinds that are handled at once, whatever the subscriber has made the server send."""
+
+
+def _is_of_room(entry: Entry, shape: Shape) -> bool:
+    """Tell whether the home of the sender's room handles a message."""
+    if not isinstance(shape, staff_incoming.Admin) or admin.is_act(shape):
+        return entry.of_room or (
+            isinstance(shape, staff_incoming.Admin) and admin.is_about_own_room(shape)
+        )
+    inner = TABLE.get(kind_of(shape.msg))
+    return inner is not None and inner.of_room
 
 
 def _has_budget(session: Session) -> bool:
@@ -133,7 +148,7 @@ class Dispatch:
         self._context = context
         self._log = logger(__name__)
         self._reported: set[tuple[str, type[BaseException], int]] = set()
-        self.from_nodes = FromNodes(context, self._forwarded, self._report)
+        self.from_nodes = FromNodes(context, self._forwarded, self._report, self.follow_store)
 
     def receive(self, session: Session, raw: bytes) -> None:
         """Handle one message; a malformed one changes nothing, and a failing handler is logged.
@@ -251,17 +266,40 @@ class Dispatch:
         if fault is None and is_limited and self._is_too_fast(session, kind):
             self._refuse_haste(session, kind)
             return
-        if raw is None or not self._forward(session, entry, raw):
+        if raw is None or not self._forward(session, entry, shape, raw):
             self._run(session, entry, shape)
 
-    def _forward(self, session: Session, entry: Entry, raw: bytes) -> bool:
+    def _forward(self, session: Session, entry: Entry, shape: Shape, raw: bytes) -> bool:
         """Pass a message to the home of its room; return False to handle it here."""
-        if session.stay is None or not entry.of_room:
+        if isinstance(shape, staff_incoming.Admin):
+            named = admin.room_named(self._context, session, shape)
+            if named is not None:
+                call = partial(self._try_to_run, session, entry, shape)
+                self._context.elsewhere.at_home(session, named, raw, call)
+                return True
+        if session.stay is None or not _is_of_room(entry, shape):
             return False
         may_go = entry.may_go is None or entry.may_go(self._context, session)
         return not may_go or self._context.elsewhere.forward(session, raw)
 
     def _run(self, session: Session, entry: Entry, shape: Shape) -> None:
+        """Call the handler of a message; look before for the user whom the message names."""
+        named = None if entry.user_named is None else entry.user_named(session, shape)
+        if named is None or self._context.directory.online(named) is not None:
+            self._call(session, entry, shape)
+        else:
+            call = partial(self._try_to_run, session, entry, shape)
+            self._context.elsewhere.when_online(session, named, call)
+
+    def _try_to_run(self, session: Session, entry: Entry, shape: Shape) -> None:
+        """Call the handler of a message that may have waited, unless its session has ended."""
+        if session.user is not None:
+            try:
+                self._call(session, entry, shape)
+            except Exception as error:
+                self._report(entry.shape.__name__, error)
+
+    def _call(self, session: Session, entry: Entry, shape: Shape) -> None:
         """Call the handler of a message, and send its answer."""
         more = (self.redispatch,) if entry.is_envelope else ()
         try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions import promotion, rooms
 from fortepiano.actions.profile import adopt_profile
+from fortepiano.actions.shared import act_here
 from fortepiano.actions.staff_rights import change_scope, give_scope
 from fortepiano.handlers.rooms import join_room
 from fortepiano.protocol.incoming import JoinRoom
+from fortepiano.protocol.shared_acts import StoreChange
+from fortepiano.protocol.user_profile import made_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
+    from fortepiano.protocol.shared_acts import SharedAct
     from fortepiano.protocol.user_profile import SessionFacts, UserProfile
     from fortepiano.store.records import Scope
 
@@ -29,6 +34,7 @@ class FromNodes:
         context: The context of the handlers.
         handle: Handles a message without checking its rate.
         report: Logs a failure in the handler of a kind of message.
+        follow_store: Enforces what other processes have written into the store.
     """
 
     def __init__(
@@ -36,7 +42,9 @@ class FromNodes:
         context: Context,
         handle: Callable[[Session, bytes], None],
         report: Callable[[str, Exception], None],
+        follow_store: Callable[[], None],
     ) -> None:
+        self._follow_store = follow_store
         self._context = context
         self._handle = handle
         self._report = report
@@ -85,13 +93,6 @@ class FromNodes:
             context.world.remove(participant, now, is_lost=True)
             context.directory.forget(participant.user, now)
         context.room_list.note_change(room)
-
-    def refuse(self, session: Session, *, may_stay: bool) -> None:
-        """Leave a session where it is, or put it into `test/awkward`."""
-        user = session.user
-        if user is not None:
-            refuse = rooms.refuse_entry
-            self._try("ch", lambda: refuse(self._context, session, user, may_stay=may_stay))
 
     def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
         """Give a session of another node its user.
@@ -155,10 +156,26 @@ class FromNodes:
         return self._context.hub.queued_bytes - queued
 
     def adopt_profile(self, profile: UserProfile) -> None:
-        """Give a user the profile that another node has, if the user is known here."""
-        user = self._context.directory.users.get(profile.id)
-        if user is not None:
-            self._try("userset", lambda: adopt_profile(self._context, user, profile))
+        """Give a user the profile that another node has."""
+        self._try("userset", lambda: self._adopt(profile))
+
+    def meet(self, profile: UserProfile) -> None:
+        """Know a user of another node, with the profile that the node has."""
+        self._try("hi", lambda: self._adopt(profile))
+
+    def _adopt(self, profile: UserProfile) -> None:
+        context = self._context
+        # Also a user who is not known here: what was read of the store may be older.
+        make = partial(made_user, profile)
+        adopt_profile(context, context.directory.meet(profile.id, make, context.now()), profile)
+
+    def act(self, act: SharedAct) -> None:
+        """Act on the connections of this node as another node does on its own."""
+        if isinstance(act, StoreChange):
+            # The store has read by then what the other node has written.
+            self._context.store.when_current("", lambda _is_current: self._follow_store())
+        else:
+            self._try("admin message", lambda: act_here(self._context, act))
 
     def change_scope(self, session: Session, scope: Scope | None) -> None:
         """Give a session of another node the rights of another scope."""

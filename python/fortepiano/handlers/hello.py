@@ -15,6 +15,7 @@ from fortepiano.model.tokens import PREFIX, digest, is_revoked, is_valid
 from fortepiano.model.user_ids import new_user_id
 from fortepiano.protocol.notices import notice
 from fortepiano.protocol.room_messages import quota_message
+from fortepiano.protocol.shared_acts import AwayEnded
 from fortepiano.store.records import TokenRecord
 
 if TYPE_CHECKING:
@@ -169,5 +170,8 @@ def ended(context: Context, session: Session) -> None:
     rooms.leave(context, session, has_ended=True)
     user, session.user = session.user, None
     if user is not None:
+        was_afk = user.is_afk
         context.directory.depart(user, session, context.now())
+        if was_afk and not user.is_afk:
+            context.elsewhere.share(AwayEnded(user.id, user.version))
         context.events.publish("gone", actor=user.id, name=user.name)

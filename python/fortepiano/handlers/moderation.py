@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
     from fortepiano.protocol.room_messages import Message
 
-__all__ = ["bans", "kickban", "mute", "unban"]
+__all__ = ["bans", "kickban", "mute", "unban", "user_named"]
 
 
 def kickban(context: Context, session: Session, message: KickBan) -> None:
@@ -41,9 +41,17 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     ban_from_room(context, session, room.name, message.id, milliseconds)
 
 
+def user_named(session: Session, message: KickBan) -> str | None:
+    """Return the user to ban, who may be in a room of another node."""
+    participant = session.participant
+    is_there = participant is not None and message.id in participant.room.participants
+    return None if participant is None or is_there else message.id
+
+
 def _is_bannable(context: Context, room: Room, user_id: str) -> bool:
     """Tell whether a user is online, or has a claim to the room's crown."""
-    is_online = context.directory.online(user_id) is not None
+    is_here = context.directory.online(user_id) is not None
+    is_online = is_here or context.elsewhere.is_online(user_id)
     return is_online or context.world.has_claim(room, user_id, context.now())
 
 

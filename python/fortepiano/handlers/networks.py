@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.actions.shared import own_tabs
 from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
@@ -65,11 +66,10 @@ def close_refused_network(context: Context, session: Session, listed: NetworkLis
 
 def enforce_network_lists(context: Context) -> None:
     """Close the sessions that the present network lists refuse."""
-    for user in list(context.directory.users.values()):
-        for tab in list(user.sessions):
-            listed = refusing_list(context, tab)
-            if listed is not None:
-                close_refused_network(context, tab, listed)
+    for tab in own_tabs(context):
+        listed = refusing_list(context, tab)
+        if listed is not None:
+            close_refused_network(context, tab, listed)
 
 
 def chat_refusal(context: Context, session: Session) -> str | None:

@@ -39,7 +39,7 @@ def notification(context: Context, session: Session, inner: dict[str, Any]) -> N
     Raises:
         RefusedError: The message is malformed, reaches nobody, or is not allowed.
     """
-    own = session.participant.room.name if session.participant is not None else None
+    own = session.room_name
     named = _named(inner, "targetChannel", Code.BAD_ROOM)
     room = None if named is None else settled(named)
     user_id = _named(inner, "targetUser", Code.BAD_ID)

@@ -16,18 +16,20 @@ from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import LONGEST_REASON
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.texts import mended
+from fortepiano.protocol.staff_incoming import SiteBan
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.staff_incoming import ClearChat, SetColor, SetName, SiteBan, Vanish
+    from fortepiano.protocol.staff_incoming import ClearChat, SetColor, SetName, Vanish
 
 __all__ = [
     "clearchat",
     "setcolor",
     "setname",
     "siteban",
+    "user_named",
     "vanish",
 ]
 
@@ -89,6 +91,14 @@ def setname(context: Context, session: Session, message: SetName) -> None:
     user = _changeable(context, session, message.id)
     if user is not None:
         rename(context, session, user, name=message.name)
+
+
+def user_named(session: Session, message: SetColor | SetName | SiteBan) -> str | None:
+    """Return the user whom a message names, if they have to be known before it is handled."""
+    permission = "usersetOthers"
+    if isinstance(message, SiteBan):
+        permission = "siteBan" if message.bits is not None else ""
+    return message.id if permission in session.permissions else None
 
 
 def _changeable(context: Context, session: Session, user_id: str) -> User | None:

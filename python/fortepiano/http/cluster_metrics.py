@@ -4,35 +4,118 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from fortepiano.http.metric_families import counter, counters_by, gauge, summary
+from fortepiano.http.metric_families import counter, counters_by, gauge, gauges_by, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
-__all__ = ["BusCounters", "cluster_metrics"]
+__all__ = ["CountedNode", "OfNode", "cluster_metrics"]
 
 
-class BusCounters(Protocol):
-    """The counters of a connection to the broker; see `fortepiano.net.bus.BrokerBus`."""
+class _Bus(Protocol):
+    """The connection to the broker; see `fortepiano.net.bus.BrokerBus`."""
 
     def stats(self) -> dict[str, int]:
         """Return all counters by name."""
         ...
 
 
-def cluster_metrics(bus: Mapping[str, int], relay: Mapping[str, int]) -> Iterator[Metric]:
+class _Followers(Protocol):
+    """The rooms on several nodes; see `fortepiano.cluster.elsewhere.Cluster`."""
+
+    def counts(self) -> dict[str, int]:
+        """Return the rooms of which this is the home (`homes`), and counters by name."""
+        ...
+
+
+class CountedNode(Protocol):
+    """The server as a node of a cluster, as far as metrics show it."""
+
+    @property
+    def name(self) -> str:
+        """The name of this node."""
+        ...
+
+    @property
+    def bus(self) -> _Bus:
+        """The connection to the broker."""
+        ...
+
+    @property
+    def followers(self) -> _Followers:
+        """The rooms on several nodes."""
+        ...
+
+    @property
+    def others(self) -> Sequence[str]:
+        """The names of the other nodes."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why this node is alone; empty while it is in the cluster."""
+        ...
+
+    @property
+    def differences(self) -> Sequence[str]:
+        """In what this node differs from others, a line each."""
+        ...
+
+
+class OfNode:
+    """All metrics of a registry, with the name of a node as a label of each sample.
+
+    Args:
+        registry: The registry.
+        node: The name of the node.
+    """
+
+    def __init__(self, registry: CollectorRegistry, node: str) -> None:
+        self._registry = registry
+        self._node = node
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all metrics."""
+        for metric in self._registry.collect():
+            metric.samples = [
+                sample._replace(labels={**sample.labels, "node": self._node})
+                for sample in metric.samples
+            ]
+            yield metric
+
+
+def cluster_metrics(node: CountedNode, relay: Mapping[str, int]) -> Iterator[Metric]:
     """Return the metrics that only a node of a cluster has.
 
     Args:
-        bus: The counters of the connection to the broker.
+        node: The node.
         relay: The counters of the hub; see `Hub.relay_stats`.
     """
+    bus, counts = node.bus.stats(), node.followers.counts()
+    yield from _membership(node)
     yield from _connection(bus)
     yield from _messages(bus)
-    yield from _rooms(relay)
-    yield from _faults(relay)
+    yield from _rooms(relay, counts)
+    yield from _faults(relay, counts)
+
+
+def _membership(node: CountedNode) -> Iterator[Metric]:
+    yield gauge(
+        "cluster_up",
+        "Whether this node is in the cluster; else it serves alone.",
+        int(not node.trouble),
+    )
+    yield gauge(
+        "cluster_nodes", "Nodes that this one knows, itself included.", 1 + len(node.others)
+    )
+    yield gauge(
+        "cluster_differences",
+        "Settings and versions in which other nodes differ from this one, a line of the log each.",
+        len(node.differences),
+    )
 
 
 def _connection(bus: Mapping[str, int]) -> Iterator[Metric]:
@@ -68,14 +151,23 @@ def _messages(bus: Mapping[str, int]) -> Iterator[Metric]:
     )
 
 
-def _rooms(relay: Mapping[str, int]) -> Iterator[Metric]:
+def _rooms(relay: Mapping[str, int], counts: Mapping[str, int]) -> Iterator[Metric]:
     yield gauge(
         "cluster_remote_sessions",
         "Sessions in rooms of this node whose connections are on other nodes.",
         relay["remotes"],
     )
-    yield gauge(
-        "cluster_replicas", "Rooms of other nodes with people of this one.", relay["replicas"]
+    yield gauges_by(
+        "cluster_rooms",
+        "Rooms of which this node is the home, and rooms of others with people of this one.",
+        "role",
+        {"home": counts["homes"], "replica": relay["replicas"]},
+    )
+    yield counters_by(
+        "cluster_claims",
+        "Claims of homes: this node became it, another one was it, or the registry was silent.",
+        "outcome",
+        {name: counts[name] for name in ("granted", "refused", "failed")},
     )
     yield gauge("cluster_stays", "Sessions of this node in rooms of other nodes.", relay["stays"])
     yield counters_by(
@@ -101,11 +193,16 @@ def _rooms(relay: Mapping[str, int]) -> Iterator[Metric]:
     )
 
 
-def _faults(relay: Mapping[str, int]) -> Iterator[Metric]:
+def _faults(relay: Mapping[str, int], counts: Mapping[str, int]) -> Iterator[Metric]:
     yield counters_by(
         "cluster_faults",
         "Gaps and repetitions in what a node receives, messages for stays or rooms that are gone, "
         "and messages for unknown nodes.",
         "kind",
         {name: relay[name] for name in ("gaps", "repeated", "stale", "homeless")},
+    )
+    yield counter(
+        "cluster_resyncs",
+        "Rooms that were asked for again, since something of them was missing here.",
+        counts["resyncs"],
     )

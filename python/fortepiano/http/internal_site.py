@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from fortepiano.http.auth import Access, Guard
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fortepiano.http.running_server import RunningServer
 
-__all__ = ["BODY_BYTES", "internal_site"]
+__all__ = ["BODY_BYTES", "LazyApi", "internal_site"]
 
 BODY_BYTES = 65_536
 """The longest body of a request."""
@@ -46,16 +46,17 @@ _PAGE_HEADERS = {
 }
 
 
-def internal_site(server: RunningServer) -> ASGIApp:
+def internal_site(server: RunningServer, api: LazyApi) -> ASGIApp:
     """Return the application of the internal port.
 
-    `/metrics`, health, the OpenAPI documents and the page, which has no secrets, are open. All else
-    needs a token.
+    `/metrics`, health, the OpenAPI documents and the page, which has no secrets, are open; so is
+    `/clusterz` of a node of a cluster. All else needs a token.
 
     Args:
         server: The server that the site shows and controls.
+        api: The admin API.
     """
-    api, files = _LazyApi(server), Files(_PAGE)
+    files = Files(_PAGE)
     context = server.context
     access = Access(context.store, context.now, throttle=context.throttle)
     guard = Guard(api, access, server.address_of)
@@ -77,6 +78,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
         routes=[
             *health_routes(server.readiness_problem),
             Route("/metrics", metrics),
+            *_cluster_routes(server),
             Route("/admin", page),
             Route("/admin/", page),
             Mount("/admin", _PageFiles(files)),
@@ -86,6 +88,20 @@ def internal_site(server: RunningServer) -> ASGIApp:
         ],
         exception_handlers={HTTPException: missing},
     )
+
+
+def _cluster_routes(server: RunningServer) -> list[Route]:
+    """Return the route of `/clusterz`, which a server alone has not."""
+    if not server.settings.cluster.url:
+        return []
+    # Imported here: a server alone does without, and starts sooner.
+    from fortepiano.http.asked_calls import about_cluster
+
+    async def clusterz(_request: Request) -> Response:
+        assert server.cluster is not None  # noqa: S101 - a server with `cluster.url` is a node
+        return JSONResponse(await about_cluster(server, server.cluster))
+
+    return [Route("/clusterz", clusterz)]
 
 
 class _PageFiles(FilesSite):
@@ -98,7 +114,7 @@ class _PageFiles(FilesSite):
         return response
 
 
-class _LazyApi:
+class LazyApi:
     """The admin API, which is imported at the first request.
 
     Its framework takes ten megabytes and a third of a second. Not every server has an operator who

@@ -17,7 +17,7 @@ from prometheus_client.core import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["counter", "counters_by", "gauge", "histogram", "summary"]
+__all__ = ["counter", "counters_by", "gauge", "gauges_by", "histogram", "summary"]
 
 
 def gauge(name: str, text: str, value: float) -> Metric:
@@ -52,6 +52,21 @@ def counters_by(name: str, text: str, label: str, values: Mapping[str, int]) -> 
         values: The values by that label.
     """
     family = CounterMetricFamily(f"fortepiano_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def gauges_by(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    """Return gauges by a label.
+
+    Args:
+        name: The name without `fortepiano_`.
+        text: The help text.
+        label: The name of the label.
+        values: The values by that label.
+    """
+    family = GaugeMetricFamily(f"fortepiano_{name}", text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
     return family

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from fortepiano import __version__
-from fortepiano.http.cluster_metrics import cluster_metrics
+from fortepiano.http.cluster_metrics import OfNode, cluster_metrics
 from fortepiano.http.metric_families import counter, counters_by, gauge, histogram
 from fortepiano.native import profile
 from fortepiano.observe.logs import dropped_lines
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from fortepiano.config.live import Live
-    from fortepiano.http.cluster_metrics import BusCounters
+    from fortepiano.http.cluster_metrics import CountedNode
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
     from fortepiano.net.forwarded import UntrustedProxies
@@ -55,10 +55,11 @@ class Metrics(Collector):
     Attributes:
         registry: The registry that `/metrics` shows.
         lag: The lag of the event loop.
-        bus: The connection to the broker; None without a cluster.
+        node: The server as a node of a cluster, of which all samples have the name as a label;
+            None for a server alone, whose samples have none.
     """
 
-    bus: BusCounters | None = None
+    node: CountedNode | None = None
 
     def __init__(
         self,
@@ -94,7 +95,11 @@ class Metrics(Collector):
             accept: The `Accept` header of the request.
         """
         encode, media_type = choose_encoder(accept)
-        return encode(self.registry), media_type
+        if self.node is None:
+            return encode(self.registry), media_type
+        # Encoders ask a registry for nothing but its metrics.
+        labelled = cast("CollectorRegistry", OfNode(self.registry, self.node.name))
+        return encode(labelled), media_type
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: no other collector of the registry could use the same names."""
@@ -107,8 +112,8 @@ class Metrics(Collector):
         yield from self._messages()
         yield from self._sending()
         yield from self._storing()
-        if self.bus is not None:
-            yield from cluster_metrics(self.bus.stats(), self._hub.relay_stats())
+        if self.node is not None:
+            yield from cluster_metrics(self.node, self._hub.relay_stats())
 
     def _state(self) -> Iterator[Metric]:
         gauges = self._hub.gauges()
@@ -125,7 +130,9 @@ class Metrics(Collector):
             gauges["connections"],
         )
         yield gauge("rooms", "Rooms, empty special ones included.", len(self._directory.rooms))
-        yield gauge("participants", "People in rooms, once for each room.", gauges["people"])
+        # The hub of a node also has the people in rooms of other nodes.
+        people = gauges["people"] if self.node is None else self._directory.people
+        yield gauge("participants", "People in rooms, once for each room.", people)
         yield gauge(
             "users",
             "Users in memory: who is connected, or was within the last minute.",

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
+    from fortepiano.cluster.followers import Followers
+    from fortepiano.cluster.registry import Node
     from fortepiano.config import Settings
     from fortepiano.config.running import ReloadReport
     from fortepiano.http.metrics import Metrics
@@ -44,8 +46,30 @@ class Reloader(Protocol):
 class RunningNode(Protocol):
     """The server as a node of a cluster."""
 
-    name: str
-    """The name of this node."""
+    @property
+    def name(self) -> str:
+        """The name of this node."""
+        ...
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """The names of the other nodes, by their numbers."""
+        ...
+
+    @property
+    def nodes(self) -> Collection[Node]:
+        """All nodes, this one too, as the registry has last named them."""
+        ...
+
+    @property
+    def differences(self) -> Collection[str]:
+        """In what this node differs from others, a line each."""
+        ...
+
+    @property
+    def followers(self) -> Followers:
+        """The part that hears of other nodes, and asks them."""
+        ...
 
     @property
     def others(self) -> list[str]:
@@ -55,6 +79,10 @@ class RunningNode(Protocol):
     @property
     def trouble(self) -> str:
         """Why this node is alone; empty while it is in the cluster."""
+        ...
+
+    async def homes_of(self, rooms: Collection[str]) -> dict[str, str]:
+        """Return the names of the nodes that are the homes of rooms; of none while it is alone."""
         ...
 
 

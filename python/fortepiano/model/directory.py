@@ -37,6 +37,9 @@ _RESTART_MS = 600_000
 _REMEMBERED_MS = 60_000
 """How long a user without a connection is remembered, so that a reconnect refills no quota."""
 
+_STORE_MS = 5000
+"""How long what other nodes have stored may not have been read; usually less than a second."""
+
 _MOST_REMEMBERED = 20_000
 """The most users without a connection that are remembered.
 
@@ -119,33 +122,49 @@ class Directory:
                 if record
                 else (ANONYMOUS, default_color(user_id), now)
             )
-            # A change of quota class never adds points. So a new user starts with those of the
-            # largest class, and the first room cuts them to its own maximum.
-            quota = self._hub.add_quota(*self._largest_quota())
+            quota = self._new_quota()
             user = self.users[user_id] = User(user_id, name, color, quota, since)
         elif not (user.sessions or user.participations):
-            self._recall(user)  # others who see them would not learn of a change
+            self._recall(user, now)  # others who see them would not learn of a change
         user.sessions.append(session)
         self.departed.pop(user_id, None)
         return user
 
-    def _largest_quota(self) -> tuple[int, int]:
+    def _new_quota(self) -> int:
+        """Return the number of a full quota.
+
+        A change of quota class never adds points. So a new user starts with those of the largest
+        class, and the first room cuts them to its own maximum.
+        """
         rules = self._live.rules
         classes = (rules.quota_lobby, rules.quota_normal, rules.quota_holder)
         largest = max(classes, key=lambda quota: quota.max)
-        return largest.allowance, largest.max
+        return self._hub.add_quota(largest.allowance, largest.max)
 
-    def expect(self, user_id: str, make: Callable[[int], User]) -> User:
+    def meet(self, user_id: str, make: Callable[[int], User], now: int) -> User:
+        """Return a user of whom another node has told, with or without a connection here.
+
+        Args:
+            user_id: The user.
+            make: Returns the user for the number of a quota, if they are not known.
+            now: Milliseconds since 1970.
+        """
+        user = self.users.get(user_id)
+        if user is None:
+            self._forget_departed(now)
+            user = self.users[user_id] = make(self._new_quota())
+            self.departed[user_id] = now
+        return user
+
+    def expect(self, user_id: str, make: Callable[[int], User], now: int) -> User:
         """Return a user who is in a room here, and whose sessions are at other nodes.
 
         Args:
             user_id: The user.
-            make: Makes a user who is not known yet, of the number of a quota.
+            make: Returns the user for the number of a quota, if they are not known.
+            now: Milliseconds since 1970.
         """
-        user = self.users.get(user_id)
-        if user is None:
-            quota = self._hub.add_quota(*self._largest_quota())
-            user = self.users[user_id] = make(quota)
+        user = self.meet(user_id, make, now)
         self.departed.pop(user_id, None)
         return user
 
@@ -154,10 +173,13 @@ class Directory:
         if not user.sessions:
             self.departed[user.id] = now
 
-    def _recall(self, user: User) -> None:
-        """Give a remembered user the stored name: they may have been on another node meanwhile."""
+    def _recall(self, user: User, now: int) -> None:
+        """Give a remembered user the stored name: they may have been on another server meanwhile.
+
+        What another node of the cluster has just told of them is later than what is read here.
+        """
         record = self._store.user(user.id)
-        if record is not None:
+        if record is not None and now - user.version > _STORE_MS:
             user.name, user.color = mended(record.name) or ANONYMOUS, record.color
 
     def depart(self, user: User, session: Session, now: int) -> None:
@@ -176,11 +198,17 @@ class Directory:
         self._forget_departed(now)
 
     def _note_seen(self, user: User, now: int) -> None:
-        """Store when a user was last seen, and nothing else: another node may have renamed them."""
+        """Store when a user was last seen, and nothing else: another server may have renamed them.
+
+        What another node of the cluster has told of them is at least as new as what is read here.
+        """
         record = self._store.user(user.id)
-        if record is not None:
-            since = record.first_seen or user.since
-            self._store.save_user(replace(record, first_seen=since, last_seen=now))
+        if record is None:
+            return
+        if user.version:
+            record = replace(record, name=user.name, color=user.color)
+        since = record.first_seen or user.since
+        self._store.save_user(replace(record, first_seen=since, last_seen=now))
 
     def remember(self, user: User, now: int) -> None:
         """Store a user's name and colour, and that they were seen now, over restarts.
@@ -190,6 +218,11 @@ class Directory:
             now: Milliseconds since 1970.
         """
         self._store.save_user(UserRecord(user.id, user.name, user.color, user.since, now))
+
+    @property
+    def people(self) -> int:
+        """The number of people in all rooms, once for each room."""
+        return sum(len(room.participants) for room in self.rooms.values())
 
     def online(self, user_id: str) -> User | None:
         """Return a user if they have a connection; else None."""

@@ -131,6 +131,57 @@ class Elsewhere(Protocol):
         """
         ...
 
+    def at_home(
+        self, session: Session, room_name: str, raw: bytes, call: Callable[[], None]
+    ) -> None:
+        """Let the home of a room handle a message about it, wherever the sender is.
+
+        Args:
+            session: The session that sent the message; its next messages wait meanwhile.
+            room_name: The room. If it has no home, this node becomes it.
+            raw: The message, as JSON.
+            call: Called, at once or later, to handle the message here.
+        """
+        ...
+
+    def has_room(self, room_name: str) -> bool:
+        """Tell whether another node is known to be the home of a room."""
+        ...
+
+    def when_online(self, session: Session, user_id: str, call: Callable[[], None]) -> None:
+        """Look for a user who has no connection here, for a message that names them.
+
+        Args:
+            session: The session that sent the message; its next messages wait meanwhile.
+            user_id: The user.
+            call: Called, at once or later. A user who was found is known here then.
+        """
+        ...
+
+    def is_online(self, user_id: str) -> bool:
+        """Tell, while `when_online` calls, whether the user was found."""
+        ...
+
+    def networks_of(self, user_id: str) -> list[str]:
+        """Return, while `when_online` calls, the ids of the networks around the user."""
+        ...
+
+    def is_own(self, session: Session) -> bool:
+        """Tell whether the connection of a session is one of this node."""
+        ...
+
+    def share(self, act: Any) -> None:
+        """Let all other nodes act on their connections as this one does.
+
+        Args:
+            act: One of `protocol.shared_acts.SharedAct`.
+        """
+        ...
+
+    def keeps_house(self) -> bool:
+        """Tell whether this node does what one node does for all, such as pruning the store."""
+        ...
+
     def note_participant(self, participant: Participant) -> None:
         """Note that a participant may have other tabs, another quota, or the crown."""
         ...
@@ -183,6 +234,39 @@ class Alone:
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call the function at once."""
         call()
+
+    def at_home(
+        self, session: Session, room_name: str, raw: bytes, call: Callable[[], None]
+    ) -> None:
+        """Call the function at once."""
+        call()
+
+    def has_room(self, room_name: str) -> bool:
+        """Return False: all rooms are this node's."""
+        return False
+
+    def when_online(self, session: Session, user_id: str, call: Callable[[], None]) -> None:
+        """Call the function at once."""
+        call()
+
+    def is_online(self, user_id: str) -> bool:
+        """Return False: nobody is elsewhere."""
+        return False
+
+    def networks_of(self, user_id: str) -> list[str]:
+        """Return nothing: nobody is elsewhere."""
+        return []
+
+    def is_own(self, session: Session) -> bool:
+        """Return True: all sessions are this node's."""
+        return True
+
+    def share(self, act: Any) -> None:
+        """Do nothing."""
+
+    def keeps_house(self) -> bool:
+        """Return True: nobody else does it."""
+        return True
 
     def note_participant(self, participant: Participant) -> None:
         """Do nothing."""

@@ -116,6 +116,13 @@ class Session:
         return self.participant is not None or self.stay is not None
 
     @property
+    def room_name(self) -> str | None:
+        """The name of the session's room, of this node or of another one; None outside."""
+        if self.participant is not None:
+            return self.participant.room.name
+        return None if self.stay is None else self.stay.room
+
+    @property
     def is_known_bot(self) -> bool:
         """Whether the client is a bot with a token from the operator."""
         # Other tokens set `is_bot` to False: see `become`.

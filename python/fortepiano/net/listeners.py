@@ -8,6 +8,7 @@ import fcntl
 import os
 import socket
 import stat
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
 
-__all__ = ["BACKLOG", "Listeners", "closing_listeners", "listening", "opened_listeners"]
+__all__ = ["BACKLOG", "Listeners", "Sharing", "closing_listeners", "listening", "opened_listeners"]
 
 BACKLOG = 4096
 """The queue of connections to accept: after a restart all clients connect again at once."""
@@ -37,6 +38,16 @@ _WORLD_WRITABLE = 0o666
 
 _OF_PORTS = (errno.EADDRINUSE, errno.EACCES)
 """Errors that another port mends; others are the host's."""
+
+
+class Sharing(Enum):
+    """Whether a TCP port has further listeners (SO_REUSEPORT of socket(7))."""
+
+    ALONE = auto()
+    FIRST = auto()
+    """Others may join, but no server may have the port already: each of this user could."""
+
+    JOINING = auto()
 
 
 class Listeners(NamedTuple):
@@ -94,7 +105,11 @@ def closing_listeners(listeners: Listeners, owns_files: Callable[[], bool]) -> G
 
 @contextlib.contextmanager
 def listening(
-    host: str, port: int, prefix: str = "", apart_from: Sequence[socket.socket] = ()
+    host: str,
+    port: int,
+    prefix: str = "",
+    apart_from: Sequence[socket.socket] = (),
+    sharing: Sharing = Sharing.ALONE,
 ) -> Generator[socket.socket]:
     """Listen on a port or a Unix socket; an address in use is reported in one line.
 
@@ -103,6 +118,7 @@ def listening(
         port: The TCP port; 0 for any free one.
         prefix: The beginning of the names of the settings that `host` and `port` come from.
         apart_from: The server's other listeners, which must have other addresses.
+        sharing: Whether a port has further listeners.
 
     Raises:
         AddressError: The address is in use, or not this machine's.
@@ -115,7 +131,7 @@ def listening(
             name = "host" if is_unix else "port"
             why = f"{name} and internal_{name} must differ"
             raise AddressError(host, port, why, f"{prefix}{name}")
-        listener = _unix(Path(host.removeprefix(UNIX))) if is_unix else _tcp(*address)
+        listener = _unix(Path(host.removeprefix(UNIX))) if is_unix else _tcp(*address, sharing)
     except OSError as error:
         if error.errno in _OF_PORTS and not is_unix:
             setting = f"{prefix}port"
@@ -146,11 +162,15 @@ def _closing(
                 Path(name.removeprefix(UNIX)).unlink(missing_ok=True)
 
 
-def _tcp(family: int, address: tuple[str, int]) -> socket.socket:
+def _tcp(family: int, address: tuple[str, int], sharing: Sharing) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sharing is Sharing.JOINING:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
+        if sharing is Sharing.FIRST:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.listen(BACKLOG)  # at once: until then another server could bind the port too
     except OSError:
         listener.close()

@@ -36,8 +36,10 @@ __all__ = [
     "Severities",
     "configure",
     "dropped_lines",
+    "flush",
     "log_uncaught",
     "logger",
+    "name_process",
 ]
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ _AT_ONCE = 20
 _TRACEBACK = 4
 """How many lines a traceback counts for; it is some twenty times as long."""
 
-_OPERATOR = ("fortepiano.server.", "fortepiano.upgrade.")
+_OPERATOR = ("fortepiano.processes.", "fortepiano.server.", "fortepiano.upgrade.")
 """The loggers of what only the operator causes, such as reloads."""
 
 _MOST_EVENTS = 1024
@@ -163,9 +165,28 @@ _handler.addFilter(RepeatFilter())
 os.register_at_fork(after_in_child=_handler.writer.reset)
 
 
+_process = 0
+"""The number of this process among several; 0 where it is the only one."""
+
+
+def name_process(number: int) -> None:
+    """Let each line of the log have the number of this process, one of several.
+
+    Args:
+        number: The number, from 1.
+    """
+    global _process
+    _process = number
+
+
 def dropped_lines() -> int:
     """Return how many lines of the log were dropped since the start."""
     return _handler.writer.dropped
+
+
+def flush() -> None:
+    """Wait for all lines so far, but not for a reader that does not read."""
+    _handler.flush()
 
 
 def configure(level: str, severities: Severities = "auto", *, json: bool | None = None) -> None:
@@ -184,6 +205,7 @@ def configure(level: str, severities: Severities = "auto", *, json: bool | None 
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
+        _add_process,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
@@ -259,6 +281,13 @@ def _add_suppressed(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     suppressed = getattr(event.get("_record"), "suppressed", 0)
     if suppressed:
         event["suppressed"] = suppressed
+    return event
+
+
+def _add_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the number of this process, where it is one of several."""
+    if _process:
+        event["process"] = _process
     return event
 
 

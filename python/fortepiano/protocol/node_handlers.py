@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
+    from fortepiano.protocol.shared_acts import SharedAct
     from fortepiano.protocol.user_profile import SessionFacts, UserProfile
     from fortepiano.store.records import Scope
 
@@ -33,10 +34,6 @@ class NodeHandlers(Protocol):
             session: The session.
             is_quiet: Whether all others leave the room too, so that nobody is told.
         """
-        ...
-
-    def refuse(self, session: Session, *, may_stay: bool) -> None:
-        """Leave a session where it is, or put it into `test/awkward`."""
         ...
 
     def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
@@ -88,7 +85,15 @@ class NodeHandlers(Protocol):
         ...
 
     def adopt_profile(self, profile: UserProfile) -> None:
-        """Give a user the profile that another node has, if the user is known here."""
+        """Give a user the profile that another node has."""
+        ...
+
+    def meet(self, profile: UserProfile) -> None:
+        """Know a user of another node, with the profile that the node has."""
+        ...
+
+    def act(self, act: SharedAct) -> None:
+        """Act on the connections of this node as another node does on its own."""
         ...
 
     def change_scope(self, session: Session, scope: Scope | None) -> None:

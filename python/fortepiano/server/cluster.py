@@ -10,30 +10,32 @@ import asyncio
 import contextlib
 import random
 import secrets
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fortepiano.cluster.broker_time import PERIOD_SECONDS, offset_of
-from fortepiano.cluster.description import differences
+from fortepiano.cluster.description import describe_again, differences
 from fortepiano.cluster.members import Members
 from fortepiano.cluster.redis_registry import RedisRegistry
 from fortepiano.cluster.registry import ForgottenError, NodeGone, TakenError, event_of
 from fortepiano.errors import StartError
 from fortepiano.net.bus import BrokerBus
+from fortepiano.net.bus_errors import BusError, check_url
 from fortepiano.observe.logs import logger
 from fortepiano.server.broker_check import FAILURES, check, trouble
 from fortepiano.store.owner import Fate, fate_of
 from fortepiano.store.redis_url import client_for, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Collection, Coroutine
 
     from fortepiano.cluster.bus import Event
     from fortepiano.cluster.description import Description
-    from fortepiano.cluster.registry import Joined
+    from fortepiano.cluster.followers import Followers
+    from fortepiano.cluster.registry import Joined, Node
     from fortepiano.config import Settings
     from fortepiano.native import Engine
 
-__all__ = ["ClusterNode", "Followers"]
+__all__ = ["ClusterNode"]
 
 _RENEWALS = 6
 """How often a lease is renewed while it lasts."""
@@ -59,38 +61,6 @@ _LAST_SECONDS = 2.0
 _log = logger(__name__)
 
 
-class Followers(Protocol):
-    """The part of a server that rooms on several nodes are made of (`fortepiano.cluster`)."""
-
-    def on_joined(self, nid: int) -> None:
-        """Be a node; the hub has joined already.
-
-        Args:
-            nid: The number of this node.
-        """
-        ...
-
-    def on_up(self) -> None:
-        """Bring everything up to date: all messages of other nodes may have been lost."""
-        ...
-
-    def on_down(self) -> None:
-        """Go on without other nodes."""
-        ...
-
-    def on_node_joined(self, nid: int) -> None:
-        """Hear another node from now on."""
-        ...
-
-    def on_node_gone(self, nid: int) -> None:
-        """End all that was of another node."""
-        ...
-
-    def on_event(self, event: Event) -> None:
-        """Handle what the hub leaves to Python of the publications of other nodes."""
-        ...
-
-
 class ClusterNode:
     """This server as a node of a cluster.
 
@@ -106,6 +76,12 @@ class ClusterNode:
         bus: The connection to the broker; it is started once the node has a number.
         rooms: The beginning of the channels of rooms; the epoch follows.
         followers: The part that hears of other nodes; to be set before `start`.
+        nodes: All nodes, this one too, as the registry has last named them.
+        differences: In what this node differs from others, a line each.
+        names: The names of the other nodes, by their numbers.
+
+    Raises:
+        StartError: No broker can be at the URL.
     """
 
     followers: Followers
@@ -117,6 +93,10 @@ class ClusterNode:
         self._hub = engine.owner
         self._loop = asyncio.get_running_loop()
         self._place = without_secrets(cluster.url)
+        try:
+            check_url(cluster.url)
+        except BusError as error:
+            raise StartError(f"cluster.url: the broker {self._place} {error}") from None
         self._client = client_for(cluster.url)
         self._inboxes = f"{channels}:n:"
         self._everybody = f"{channels}:a".encode()
@@ -143,7 +123,9 @@ class ClusterNode:
             on_down=self._on_down,
         )
         self._members = Members(self._on_node, self._on_node_gone)
-        self._names: dict[int, str] = {}  # of the other nodes
+        self.nodes: list[Node] = []
+        self.differences: list[str] = []
+        self.names: dict[int, str] = {}
         self._registry_trouble = "it has not joined yet"
         self._bus_trouble = ""
         self._has_bus = False
@@ -164,7 +146,16 @@ class ClusterNode:
     @property
     def others(self) -> list[str]:
         """The names of the other nodes."""
-        return sorted(self._names.values())
+        return sorted(self.names.values())
+
+    async def homes_of(self, rooms: Collection[str]) -> dict[str, str]:
+        """Return the names of the nodes that are the homes of rooms; of none while it is alone."""
+        if self.trouble or not rooms:
+            return {}
+        try:
+            return await self.registry.homes(list(rooms))
+        except FAILURES:
+            return {}
 
     def _inbox(self, nid: int) -> bytes:
         return f"{self._inboxes}{nid}".encode()
@@ -313,11 +304,46 @@ class ClusterNode:
         for node in joined.nodes:
             if node.nid == joined.nid or node.remaining_ms <= 0:
                 continue
-            refused, warned = differences(self._description, node.name, node.description)
+            refused, _ = differences(self._description, node.name, node.description)
             if refused:
                 raise StartError("; ".join(refused))
-            for line in warned:
+
+    def _note_members(self, nodes: list[Node]) -> None:
+        """Note all nodes; log once in what this one differs from others that live."""
+        self.nodes, known = nodes, self.differences
+        self.differences = [
+            line
+            for node in nodes
+            if node.name != self.name and node.remaining_ms > 0
+            for line in differences(self._description, node.name, node.description).warned
+        ]
+        for line in self.differences:
+            if line not in known:
                 _log.warning("nodes differ", difference=line)
+        if known and not self.differences:
+            _log.info("nodes differ no more", node=self.name)
+
+    async def follow_settings(self, settings: Settings) -> list[str]:
+        """Tell other nodes of settings that have changed.
+
+        Args:
+            settings: The settings of this node.
+
+        Returns:
+            In what this node differs from others now; nothing while it is alone.
+        """
+        self._description, nid = describe_again(self._description, settings), self.registry.nid
+        if self.trouble:
+            return []
+        try:
+            joined = await self.registry.join(self._description)
+        except (TakenError, *FAILURES):
+            return []  # the next join tells them
+        if joined.nid != nid:
+            self.registry.nid = 0  # others have buried this node, so that it has to begin anew
+            self._wakes.set()
+        self._note_members(joined.nodes)
+        return self.differences
 
     def _be_node(self, joined: Joined) -> None:
         """Take up the number that the registry has given."""
@@ -326,6 +352,7 @@ class ClusterNode:
         self.bus.move_inbox(inbox)
         self._take_lease(self._asked)
         self._members.joined(joined.nid, joined.nodes, self._loop.time())
+        self._note_members(joined.nodes)
         self._registry_trouble = ""
         _log.info("joined the cluster", node=self.name, nid=joined.nid, others=self.others)
         self.followers.on_joined(joined.nid)
@@ -342,6 +369,7 @@ class ClusterNode:
         poll, asked = self._members.polling(), self._loop.time()
         renewed = await self.registry.renew()
         self._take_lease(asked)
+        self._note_members(renewed.nodes)
         for node in self._members.polled(poll, renewed.nodes, self._loop.time()):
             if await self.registry.bury(node):
                 self._members.buried(node)
@@ -393,13 +421,13 @@ class ClusterNode:
             self._members.follow(change)
 
     def _on_node(self, nid: int, name: str) -> None:
-        self._names[nid] = name
+        self.names[nid] = name
         self._hub.add_node(nid, self._inbox(nid))
         self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
 
     def _on_node_gone(self, nid: int, why: str) -> None:
-        _log.info("a node is gone", node=self._names.pop(nid), nid=nid, why=why)
+        _log.info("a node is gone", node=self.names.pop(nid), nid=nid, why=why)
         self.followers.on_node_gone(nid)
         self._hub.remove_node(nid)

@@ -74,6 +74,7 @@ async def serving_commands(
     commands: Mapping[str, Command],
     listener: socket.socket | None = None,
     queries: Mapping[str, Query] = MappingProxyType({}),
+    otherwise: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
 ) -> AsyncGenerator[socket.socket | None]:
     """Answer commands and queries for a data folder until the context ends.
 
@@ -82,6 +83,7 @@ async def serving_commands(
         commands: The commands by name.
         listener: The inherited listening socket, if there is one.
         queries: The queries by name; a space and the arguments follow the name.
+        otherwise: Answers all other lines; None where nothing does.
 
     Yields:
         The listening socket; None where another server on the same data folder has it.
@@ -100,6 +102,8 @@ async def serving_commands(
                     writer.write(_as_json(await command(answer)))
                 elif query is not None:
                     writer.write(_as_json(query(arguments)))
+                elif otherwise is not None:
+                    writer.write(_as_json(await otherwise(line)))
                 await writer.drain()
 
     if listener is None:

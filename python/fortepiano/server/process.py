@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import uvloop
 
 from fortepiano import store as stores
-from fortepiano.net.listeners import opened_listeners
+from fortepiano.net.listeners import closing_listeners, opened_listeners
 from fortepiano.net.socket_addresses import url_of
 from fortepiano.observe.logs import log_uncaught
 from fortepiano.protocol.store_migration import respell_changes
@@ -21,7 +21,7 @@ from fortepiano.server.phases import Phases
 from fortepiano.server.server import Server
 from fortepiano.store import dump
 from fortepiano.store.keyring import KeyRing, open_keys
-from fortepiano.store.ownership import Ownership, owning
+from fortepiano.store.ownership import Handed, Ownership, owning
 from fortepiano.store.unsaved import UnsavedChanges
 from fortepiano.upgrade.state import unpack_changes
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.errors import ExitStatus
     from fortepiano.net.listeners import Listeners
+    from fortepiano.server.member import Member
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
     from fortepiano.upgrade.state import State
 
@@ -47,6 +48,7 @@ def run(
     read: Callable[[], Settings],
     watched: Sequence[Path] | None = None,
     upgrade: NewProcess | None = None,
+    member: Member | None = None,
 ) -> ExitStatus:
     """Serve until a signal, a message of the staff or a failure stops the server.
 
@@ -56,6 +58,7 @@ def run(
         watched: Settings files: a change of one of them, or of a handler, causes a reload. None to
             reload on request only.
         upgrade: The new process's side of an upgrade; None to start without clients.
+        member: This process as one of several; None for the only one.
 
     Returns:
         The exit status.
@@ -76,13 +79,9 @@ def run(
         stack.callback(gc.enable)
         gc.disable()  # until the server serves: what is read until then stays
         phases = stack.enter_context(Phases(is_upgrade=upgrade is not None))
-        inheritance = handed = parts = None
-        if upgrade is not None:
-            handed = upgrade.check(settings)
+        inheritance = parts = None
         # First of all, so that a second start says who runs already, and harms nothing.
-        ownership = stack.enter_context(
-            owning(settings, handed, is_node=bool(settings.cluster.url))
-        )
+        ownership, passed_on = _owned(settings, stack, upgrade, member)
         if upgrade is not None:
             if upgrade.gets_changes:  # then all that takes long is done beside the old process
                 parts = _parts(settings, stack, ownership, is_upgrade=True)
@@ -90,7 +89,7 @@ def run(
             inheritance = stack.enter_context(upgrade.inheritance(settings))
             listeners = inheritance.listeners
         else:
-            listeners = stack.enter_context(opened_listeners(settings))
+            listeners = passed_on or stack.enter_context(opened_listeners(settings))
         ownership.name(url_of(listeners.public[0]))
         if parts is None:
             content = b"" if inheritance is None else inheritance.state.store
@@ -98,9 +97,28 @@ def run(
             parts = _parts(settings, stack, ownership, is_upgrade=is_upgrade, content=content)
         elif inheritance is not None:
             _adopt_changes(parts.foundation, inheritance.state)
-        serving = _serve(parts, read, listeners, watched, upgrade, inheritance, phases)
+        serving = _serve(parts, read, listeners, watched, upgrade, inheritance, phases, member)
         stack.callback(serving.close)  # without a loop it never begins
         return uvloop.run(serving)
+
+
+def _owned(
+    settings: Settings,
+    stack: contextlib.ExitStack,
+    upgrade: NewProcess | None,
+    member: Member | None,
+) -> tuple[Ownership, Listeners | None]:
+    """Own the data folder and the store; return the listeners too that a parent passes on."""
+    handed = listeners = None
+    if upgrade is not None:
+        handed = upgrade.check(settings)
+    elif member is not None:
+        listeners = member.receive()
+        handed = Handed(member.lock)
+        stack.enter_context(closing_listeners(listeners, lambda: False))
+    is_node, is_member = bool(settings.cluster.url), member is not None
+    owned = owning(settings, handed, is_node=is_node, is_member=is_member)
+    return stack.enter_context(owned), listeners
 
 
 class _Parts(NamedTuple):
@@ -159,8 +177,9 @@ async def _serve(
     upgrade: NewProcess | None,
     inheritance: Inheritance | None,
     phases: Phases,
+    member: Member | None,
 ) -> ExitStatus:
-    server = Server(parts.foundation, read, parts.keys, parts.ownership, listeners)
+    server = Server(parts.foundation, read, parts.keys, parts.ownership, listeners, member)
     if upgrade is not None and inheritance is not None:
         await server.start_from(upgrade, inheritance)
     else:

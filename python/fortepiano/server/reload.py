@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 from collections import deque
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fortepiano.config.running import ReloadReport, changes, in_force, needs_restart, shown
@@ -29,7 +29,7 @@ from fortepiano.store.location import place_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -71,7 +71,11 @@ class Reload:
         dispatch: Passes messages to the handlers in force.
         imports: Held while handlers are replaced: whoever imports one then would get an unfinished
             module.
+        follow: Tells other nodes of a cluster of the new settings, and returns in what they differ;
+            None for a server alone.
     """
+
+    follow: Callable[[Settings], Awaitable[list[str]]] | None = None
 
     def __init__(
         self,
@@ -125,7 +129,10 @@ class Reload:
                 self._rebind(modules)
                 self._fingerprint = found.fingerprint
             self._log_report(report)
-            return report
+        if self.follow is not None:
+            differences = await self.follow(self._context.live.settings)
+            report = replace(report, differences=tuple(differences))
+        return report
 
     def _log_report(self, report: ReloadReport) -> None:
         refused = {"refused": report.refused} if report.refused else {}
@@ -243,6 +250,9 @@ class Reload:
                 self._log.error("not reloaded", exc_info=error)
 
     async def _handle_reload_command(self, _answer: Answer) -> dict[str, Any]:
+        return await self.on_command()
+
+    async def on_command(self) -> dict[str, Any]:
         """Reload for a command; return a report, or problems."""
         try:
             return asdict(await self())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.actions import rooms
 from fortepiano.errors import ExitStatus, StartError
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.http.internal_site import BODY_BYTES, internal_site
+from fortepiano.http.internal_site import BODY_BYTES, LazyApi, internal_site
 from fortepiano.http.metrics import Metrics
 from fortepiano.http.public_site import public_site
 from fortepiano.native import Engine
@@ -35,6 +35,7 @@ from fortepiano.server.assembly import context_on, salts_of
 from fortepiano.server.drain import drain
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
+from fortepiano.server.member import command_folder
 from fortepiano.server.reload import Reload
 from fortepiano.server.supervisor import Supervisor
 from fortepiano.server.upkeep import Upkeep
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from fortepiano.server.assembly import Foundation
     from fortepiano.server.cluster import ClusterNode
     from fortepiano.server.command_socket import Answer
+    from fortepiano.server.member import Member
     from fortepiano.store.keyring import KeyRing
     from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
@@ -64,6 +66,9 @@ _FLUSH_SECONDS = 2.0
 _STAFF_FILES = 4
 """How many connections the internal port may have when the public one has all others."""
 
+_HAND_ON_SECONDS = 0.2
+"""How long one of several processes that stops waits before and after it leaves its port."""
+
 
 class Server:
     """One server: `start`, `serve`, `drain`, `stop`, each called once, in this order.
@@ -74,6 +79,7 @@ class Server:
         keys: The signing keys of tokens.
         ownership: The ownership of the data folder and the store.
         listeners: The listening sockets.
+        member: This process as one of several; None for the only one.
 
     Attributes:
         context: The world and the ways to change it.
@@ -92,6 +98,7 @@ class Server:
         keys: KeyRing,
         ownership: Ownership,
         listeners: Listeners,
+        member: Member | None = None,
     ) -> None:
         settings = foundation.live.settings
         self._loop = loop = asyncio.get_running_loop()
@@ -99,6 +106,7 @@ class Server:
         self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
         self.ownership = ownership
         self._listeners = listeners
+        self._member = member
         self._command_listener: socket.socket | None = None
 
         # The world, its handlers and its connections
@@ -125,6 +133,7 @@ class Server:
         self._upkeep = Upkeep(loop, self.context, self.reload, keys, self._collector, self._hidden)
         self._lag = LoopLag(loop)
         self.metrics = self._make_metrics()
+        self._api = LazyApi(self)
         self._public, self._internal = self._make_ports(settings)
         self._watchdog: Watchdog | None = None
         self._old_process = OldProcess(self, self._is_quiet)
@@ -137,12 +146,15 @@ class Server:
         # Imported here: a server alone does without, and starts sooner.
         from fortepiano.cluster.description import describe
         from fortepiano.cluster.elsewhere import Cluster
+        from fortepiano.http.asked_calls import AskedCalls
         from fortepiano.server.cluster import ClusterNode
 
         settings, context, owner = self.settings, self.context, self.ownership.owner
         description = describe(settings, owner, salts_of(settings, context.store), keys.keys())
         listener = self._listeners.public[0]
         name = settings.cluster.node or f"{owner.host}:{port_of(listener) or name_of(listener)}"
+        if self._member is not None:
+            name = self._member.name(name)
         node = ClusterNode(self.engine, settings, name, description)
         node.followers = Cluster(
             context,
@@ -152,6 +164,8 @@ class Server:
             node.run,
             node.rooms,
         )
+        node.followers.asking.answer = AskedCalls(self, self._api)
+        self.metrics.node, self.reload.follow = node, node.follow_settings
         return node
 
     def _make_reload(self, read: Callable[[], Settings], dispatch: Dispatch) -> Reload:
@@ -190,7 +204,7 @@ class Server:
             self._listeners.internal, is_internal=True, body_bytes=BODY_BYTES, spare=_STAFF_FILES
         )
         http = partial(HttpConnection, door=self._staff_door)
-        return public, uvicorn_server(internal_site(self), http=http)
+        return public, uvicorn_server(internal_site(self, self._api), http=http)
 
     def _make_door(self, listener: socket.socket, **bounds: Any) -> FrontDoor:
         """Return the bounds of a port."""
@@ -219,6 +233,16 @@ class Server:
     def settings(self) -> Settings:
         """The settings in force."""
         return self.context.live.settings
+
+    @property
+    def parent(self) -> int:
+        """The descriptor of the channel to the parent of several processes; -1 for none."""
+        return -1 if self._member is None else self._member.descriptor
+
+    @property
+    def _command_folder(self) -> Path:
+        folder, member = self.settings.data_dir, self._member
+        return folder if member is None else command_folder(folder, member.number)
 
     def address_of(self, peer: str, headers: Iterable[tuple[str, str]]) -> str:
         """Return the address of a client of the internal port; of a proxy that names none, its own.
@@ -306,6 +330,8 @@ class Server:
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_stop_signal)
+        if self._member is not None:
+            self._member.obey(self._loop, self._stop.set, self._stop_now.set)
 
     def _on_stop_signal(self) -> None:
         """Drain and stop; at the second signal, stop without draining further."""
@@ -340,9 +366,9 @@ class Server:
             StartError: A listener cannot be used.
         """
         reloading = self.reload.reloading_on_request(
-            self.settings.data_dir,
+            self._command_folder,
             watched,
-            {"upgrade": self._upgrade},
+            {"upgrade": self._upgrade, "reload all": self._reload_all},
             self._command_listener,
             self._supervisor.watch,
         )
@@ -366,6 +392,14 @@ class Server:
     async def _upgrade(self, answer: Answer) -> dict[str, Any]:
         return await self._old_process(self._listeners, self._command_listener, answer)
 
+    async def _reload_all(self, _answer: Answer) -> dict[str, Any]:
+        """Reload at all nodes of a cluster, for a command."""
+        if self.cluster is None:
+            return await self.reload.on_command()
+        from fortepiano.server.reload_all import reload_all
+
+        return await reload_all(self.cluster, self.reload, lambda: self.settings)
+
     def _is_quiet(self) -> bool:
         """Return whether no response is incomplete, and no message is deferred."""
         is_behind = self.engine.owner.deferred or len(self.context.waiting)
@@ -380,11 +414,20 @@ class Server:
         self._network_lists.close()
         notify("STOPPING=1")
         self._log.info("stopping", connections=len(self.engine))
+        if self._member is not None and not self._member.is_ordered:
+            await self._leave_port()
         self._admission.is_draining = True
         self.context.events.publish(STOPPING)
         self.context.directory.freeze(self.context.now())
         seconds = self.settings.limits.drain_seconds
         await drain(self.engine, self.context.outbound, seconds, self._stop_now)
+
+    async def _leave_port(self) -> None:
+        """Leave new connections to other processes; serve those that are still on their way."""
+        await asyncio.sleep(_HAND_ON_SECONDS)  # the parent lets addresses choose others
+        for server in self._public:
+            server.stop_accepting()
+        await asyncio.sleep(_HAND_ON_SECONDS)  # requests that are still to come
 
     async def stop(self) -> ExitStatus:
         """End the sites, tasks and timers beside the connections.

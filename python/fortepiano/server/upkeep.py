@@ -78,7 +78,7 @@ class Upkeep:
         self._check_files()
         self._collector.collect()
         self._clock_steps.check()
-        if self._runs % _RETENTION_RUNS == 0:
+        if self._runs % _RETENTION_RUNS == 0 and self._context.elsewhere.keeps_house():
             self._retain_audit(now)
         if self._runs % _HIDDEN_RUNS == 0:
             self._hidden.look()

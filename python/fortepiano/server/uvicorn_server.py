@@ -34,6 +34,7 @@ class UvicornServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._ended = asyncio.Event()
+        self._is_accepting = True
         config.load()
 
     async def begin(self, listener: socket.socket) -> asyncio.Task[None]:
@@ -48,6 +49,12 @@ class UvicornServer(uvicorn.Server):
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup(sockets=[listener])
         return asyncio.create_task(self._serve_on(listener))
+
+    def stop_accepting(self) -> None:
+        """Accept no further connections, and go on with those that are there."""
+        self._is_accepting = False
+        for server in self.servers:
+            server.close()
 
     def end(self) -> None:
         """End the server without waiting for open requests."""
@@ -77,7 +84,8 @@ class UvicornServer(uvicorn.Server):
             OSError: The listener does not listen any more.
         """
         while not self._ended.is_set():
-            _check(listener)
+            if self._is_accepting:
+                _check(listener)
             await self.on_tick(0)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), 1)

@@ -54,10 +54,10 @@ class OwnedError(UnwritableError):
         self.remaining = remaining
 
     def __str__(self) -> str:
-        return (
-            f"{owner_of(self.value)} uses the prefix {self.prefix};"
-            " stop it, or choose another `store.prefix`"
-        )
+        what = "stop it, or choose another `store.prefix`"
+        if self.value == _OF_CLUSTER:
+            what = "set `cluster.url` to be a node of it, or stop all its nodes"
+        return f"{owner_of(self.value)} uses the prefix {self.prefix}; {what}"
 
 
 class Verdict(Enum):

@@ -31,17 +31,20 @@ class FolderLock:
 
     Args:
         descriptor: The descriptor of the file.
+        is_shared: Whether the lock is that of a parent, which stays the owner.
 
     Attributes:
         descriptor: Likewise; a successor inherits it.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, is_shared: bool = False) -> None:
         self.descriptor = descriptor
+        self._is_shared = is_shared
 
     def write(self, owner: Owner) -> None:
         """Write the owner into the file; on a full disk it stays without one."""
-        _write(self.descriptor, owner)
+        if not self._is_shared:
+            _write(self.descriptor, owner)
 
     def take_over(self, owner: Owner) -> None:
         """Hold the lock for a new owner once the old process has ended; do not wait for that.
@@ -49,6 +52,8 @@ class FolderLock:
         An inherited lock is held already, except on network file systems, where locks belong to
         processes. Servers of older versions share the lock and hand nothing over.
         """
+        if self._is_shared:
+            return
         # A thread or a descriptor may be one too many. The clients are here already, so go on.
         with contextlib.suppress(OSError, RuntimeError):
             threading.Thread(
@@ -61,7 +66,7 @@ class FolderLock:
 
 @contextlib.contextmanager
 def locked_folder(
-    folder: Path, owner: Owner, *, inherited: int | None = None
+    folder: Path, owner: Owner, *, inherited: int | None = None, is_shared: bool = False
 ) -> Generator[FolderLock]:
     """Own a data folder.
 
@@ -70,12 +75,13 @@ def locked_folder(
         owner: This process.
         inherited: In a successor, the descriptor of the old process's lock, -1 for none: then the
             lock is not held until `take_over`.
+        is_shared: Whether the inherited lock is that of a parent, which stays the owner.
 
     Raises:
         StoreError: The folder cannot be written or locked, or another process owns it.
     """
     descriptor = _opened(folder) if inherited is None else _adopted(folder, inherited)
-    lock = FolderLock(descriptor)
+    lock = FolderLock(descriptor, is_shared=is_shared)
     try:
         if inherited is None:
             _acquire(folder, descriptor)

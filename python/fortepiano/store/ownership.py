@@ -88,7 +88,11 @@ class Ownership:
 
 @contextlib.contextmanager
 def owning(
-    settings: Settings, handed: Handed | None = None, *, is_node: bool = False
+    settings: Settings,
+    handed: Handed | None = None,
+    *,
+    is_node: bool = False,
+    is_member: bool = False,
 ) -> Generator[Ownership]:
     """Own the data folder that the settings name, and claim the prefix in Redis.
 
@@ -98,6 +102,7 @@ def owning(
         settings: The settings.
         handed: In a successor, what the old process has handed over.
         is_node: Whether this process shares the prefix with the other nodes of a cluster.
+        is_member: Whether a parent owns the data folder, for several processes.
 
     Raises:
         StoreError: Another process owns the folder.
@@ -107,7 +112,9 @@ def owning(
         lock = lease = None
         if store.url != "memory:":
             inherited = None if handed is None else handed.lock
-            lock = stack.enter_context(locked_folder(settings.data_dir, owner, inherited=inherited))
+            lock = stack.enter_context(
+                locked_folder(settings.data_dir, owner, inherited=inherited, is_shared=is_member)
+            )
             if store.url:
                 inherits = b"" if handed is None else handed.lease
                 lease = Lease(owner, inherits, is_of_cluster=is_node)

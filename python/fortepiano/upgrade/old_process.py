@@ -15,14 +15,13 @@ import asyncio
 import logging
 import os
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
 from fortepiano.observe.logs import logger
+from fortepiano.observe.program import TAKE_OVER, command, environment
 from fortepiano.observe.systemd import notify
 from fortepiano.upgrade import FORMAT, State, capture, encode
 from fortepiano.upgrade.channel import Channel
@@ -40,10 +39,7 @@ if TYPE_CHECKING:
     from fortepiano.store.ownership import Handed, Ownership
     from fortepiano.store.record_kinds import Changes
 
-__all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer", "Visitor"]
-
-TAKE_OVER = "--take-over"
-"""The option that gives a new process its descriptor of the channel to the old process."""
+__all__ = ["OldProcess", "UpgradableServer", "Visitor"]
 
 _MESSAGE_SECONDS = 20.0
 _READY_SECONDS = 150.0
@@ -91,6 +87,11 @@ class UpgradableServer(Protocol):
     @property
     def settings(self) -> Settings:
         """The settings in force."""
+        ...
+
+    @property
+    def parent(self) -> int:
+        """The descriptor of the channel to the parent of several processes; -1 for none."""
         ...
 
     def readiness_problem(self) -> str | None:
@@ -167,7 +168,7 @@ class OldProcess:
         store, handed = self._server.context.store, self._server.ownership.handed()
         with ExitStack() as stack:
             changes = stack.enter_context(store.noting_changes())
-            channel, process = stack.enter_context(_started(_command(), handed.lock))
+            channel, process = stack.enter_context(_started(handed.lock, self._server.parent))
             ready = await self._prepared(channel, handed)
             await asyncio.to_thread(self._flush)
             stack.callback(self._server.release)
@@ -268,76 +269,21 @@ class OldProcess:
         os._exit(ExitStatus.STOPPED)
 
 
-def _command() -> list[str]:
-    """Return the command line for a new process, which lacks only the descriptor at its end."""
-    arguments = sys.argv[1:]
-    if TAKE_OVER in arguments:
-        del arguments[arguments.index(TAKE_OVER) :]
-    return [_interpreter(), *_options(), "-m", "fortepiano", *arguments, TAKE_OVER]
-
-
-def _interpreter() -> str:
-    """Return the Python of the environment whose command `fortepiano` started this process.
-
-    The environment's folder may be a symbolic link, which now leads to another version.
-    `sys.executable` names the folder to which it led then.
-    """
-    command = Path(sys.argv[0])
-    while command.is_symlink():
-        command = command.parent / command.readlink()
-    python = command.with_name("python")
-    is_environment = (command.parent.parent / "pyvenv.cfg").is_file()
-    is_known = command.is_absolute() and command.name != "__main__.py" and python.exists()
-    return str(python) if is_known and is_environment else sys.executable
-
-
-def _options() -> list[str]:
-    """Return this interpreter's options, and `-P`: `-m` would look into the working folder."""
-    flags = sys.flags
-    chosen = {
-        "-I": flags.isolated,
-        "-E": flags.ignore_environment and not flags.isolated,
-        "-s": flags.no_user_site and not flags.isolated,
-        "-B": flags.dont_write_bytecode,
-        "-O": flags.optimize == 1,
-        "-OO": flags.optimize > 1,
-        "-Xdev": flags.dev_mode,
-        "-Xutf8": flags.utf8_mode,
-    }
-    warnings = dict.fromkeys(f"-W{option}" for option in sys.warnoptions)
-    return ["-P", *(option for option, is_set in chosen.items() if is_set), *warnings]
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of a new process: this one's, with two differences.
-
-    Without WATCHDOG_PID the new process answers systemd's watchdog. An empty entry of PYTHONPATH
-    would be the working folder.
-    """
-    environment = {name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"}
-    folders = environment.pop("PYTHONPATH", "").split(os.pathsep)
-    named = [folder for folder in folders if folder not in ("", ".")]
-    return environment | ({"PYTHONPATH": os.pathsep.join(named)} if named else {})
-
-
 @contextmanager
-def _started(
-    command: Sequence[str], lock: int
-) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
+def _started(*inherited: int) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
     """Start the new process; kill it when the context ends, unless this process ends first.
 
     Args:
-        command: The command line, to which the descriptor of the channel is added.
-        lock: Another descriptor that the new process inherits; -1 for none.
+        inherited: Further descriptors that the new process inherits; -1 for none.
     """
     channel, other_end = Channel.pair()
     try:
         with other_end:
             descriptor = other_end.fileno()
             process = subprocess.Popen(  # noqa: S603 - this process's own command line
-                [*command, str(descriptor)],
-                env=_environment(),
-                pass_fds=[number for number in (descriptor, lock) if number >= 0],
+                [*command(), TAKE_OVER, str(descriptor)],
+                env=environment(),
+                pass_fds=[number for number in (descriptor, *inherited) if number >= 0],
             )
         try:
             yield channel, process

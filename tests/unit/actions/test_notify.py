@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fortepiano.actions.notify import EVERYBODY, Target, notify, receivers
+from fortepiano.actions.notify import EVERYBODY, Target, notify
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
@@ -35,13 +35,13 @@ def harness() -> DispatchHarness:
         (Target(room="duets", user_id=ANN), 3),
         (Target(room="all"), 1),
         (EVERYBODY, 4),
-        (Target(), 0),
-        (Target(room="nowhere", user_id="f" * 24), 0),
+        (Target(room="nowhere", user_id=ANN), 2),
     ],
 )
 def test_receivers(harness: DispatchHarness, target: Target, count: int) -> None:
-    found = receivers(harness.context, target)
-    assert len(found) == len(set(found)) == count
+    harness.outbound.sent.clear()
+    assert notify(harness.context, TOKEN, target, NOTICE) == count
+    assert [len(sent) for sent in harness.outbound.sent.values()] == [1] * count
 
 
 def test_a_message_and_the_admin_api_leave_the_same_line(harness: DispatchHarness) -> None:

@@ -7,7 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from fortepiano.cluster.description import BUS_VERSION, Description, describe, differences
+from fortepiano.cluster.description import (
+    BUS_VERSION,
+    Description,
+    describe,
+    describe_again,
+    differences,
+)
 from fortepiano.config import Settings
 from fortepiano.store.owner import Owner
 from fortepiano.store.records import SigningKey
@@ -35,6 +41,10 @@ def test_equal_nodes_differ_in_nothing() -> None:
         (described(salts=("salt-onesalt-two", "")), "salt1, salt2: other than at the node piano-2"),
         (described(identity={"mode": "token"}), "identity.mode: other than at the node piano-2"),
         (described(node_env="development"), "identity.mode: other than at the node piano-2"),
+        (
+            described(keys=(KEY,), identity={"mode": "token"}),
+            "identity.mode: other than at the node piano-2",
+        ),
         (described(keys=(KEY,)), "keys.json: other than at the node piano-2"),
         (described(keys=(OTHER_KEY,)), "keys.json: other than at the node piano-2"),
     ],
@@ -44,6 +54,12 @@ def test_nodes_that_would_give_other_ids_are_refused(other: Description, told: s
     assert len(refused) == 1
     assert refused[0].startswith(told)
     assert warned == []
+
+
+def test_a_node_with_other_settings_is_what_it_would_be_after_a_restart() -> None:
+    before, after = described(keys=(KEY,)), described(keys=(KEY,), motd="new")
+    assert before != after
+    assert describe_again(before, Settings(motd="new")) == after
 
 
 def test_keys_in_another_order_are_the_same() -> None:

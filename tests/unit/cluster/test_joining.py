@@ -38,8 +38,8 @@ def test_people_of_two_nodes_see_each_other(fabric: Fabric) -> None:
     holder = first.enter(HOLDER, "room")
     holder.received()
     guest = second.enter(GUEST, "room", color="#ff0000")
-    assert [message["m"] for message in guest.log] == ["b", "hi", "ch", "c", "nq"][1:] or True
     ch = last(guest, "ch")
+    assert [message["m"] for message in guest.log][-3:] == ["ch", "c", "nq"]
     assert people(ch) == [HOLDER, GUEST]
     assert ch["p"] == GUEST
     (p,) = holder.received()

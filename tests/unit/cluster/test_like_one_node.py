@@ -30,7 +30,7 @@ Pair = tuple[NodeClient, NodeClient]
 
 
 def normal(message: Message) -> Message:
-    """A message without what is random, or without the one relaxation (docs/cluster.md)."""
+    """A message without what is random, or without the one relaxation of clusters."""
     if message["m"] in ("a", "dm"):
         return {key: value for key, value in message.items() if key != "id"}
     if message["m"] == "c":

@@ -297,6 +297,24 @@ class TestHomes:
         assert taken.epoch > home.epoch
         assert not done(one.registry.release("room", home.epoch))
 
+    def test_homes_are_looked_up_without_a_claim(self, cluster: Cluster) -> None:
+        one, two = joined(cluster, "one"), joined(cluster, "two")
+        for number, room in enumerate(AWKWARD_NAMES):
+            done((one, two)[number % 2].registry.claim(room))
+        cluster.events()
+        asked = [*AWKWARD_NAMES, "nobody's", *map(str, range(2500))]
+        expected = {room: ("one", "two")[at % 2] for at, room in enumerate(AWKWARD_NAMES)}
+        assert done(one.registry.homes(asked)) == expected
+        assert done(one.registry.homes([])) == {}
+        assert cluster.events() == []
+
+    def test_a_node_that_is_gone_is_nobodys_home(self, cluster: Cluster) -> None:
+        one, two = joined(cluster, "one"), joined(cluster, "two")
+        done(two.registry.claim("room"))
+        done(two.registry.leave())
+        cluster.client.hset("{t}:c:homes", "late", f"9 {two.registry.nid} {two.incarnation}")
+        assert done(one.registry.homes(["room", "late"])) == {}
+
     def test_epochs_grow_whatever_the_broker_has_lost(self, cluster: Cluster) -> None:
         one = joined(cluster, "one")
         first = done(one.registry.claim("a"))

@@ -44,8 +44,11 @@ OTHERS: dict[str, object] = {
 }
 """Values that are no default, where none can be made up."""
 
-NEEDED = {"cluster.url": "store.url"}
-"""Settings that are allowed only with another one."""
+NEEDED = {
+    "cluster.url": ("store.url",),
+    "cluster.processes": ("cluster.url", "store.url"),
+}
+"""Settings that are allowed only with others."""
 
 
 @pytest.fixture(autouse=True)
@@ -133,10 +136,10 @@ def test_a_change_of_any_key_is_noticed(
             # Of tables within a list TOML differs from JSON by the sign between name and value.
             value = json.dumps(other(setting)).replace('": ', '" = ')
             lines[number] = f"{name} = {value}"
-    needed = NEEDED.get(dotted(setting))
-    if needed is not None:
-        variable = sources.PREFIX + needed.upper().replace(".", sources.DELIMITER)
-        monkeypatch.setenv(variable, str(other(setting)))
+    needed = NEEDED.get(dotted(setting), ())
+    for one in needed:
+        variable = sources.PREFIX + one.upper().replace(".", sources.DELIMITER)
+        monkeypatch.setenv(variable, OTHERS["cluster.url"])
     file = tmp_path / "changed.toml"
     file.write_text("\n".join(lines))
     changed = running.changes(Settings(), load(file, {}))
@@ -145,7 +148,7 @@ def test_a_change_of_any_key_is_noticed(
     else:
         with_it = SHARED if setting.keys == ("limits", "people_per_address") else ()
         assert setting.keys in changed
-        also = {("limits", name) for name in with_it} | {tuple((needed or "").split("."))}
+        also = {("limits", name) for name in with_it} | {tuple(one.split(".")) for one in needed}
         assert changed.keys() <= {setting.keys, *also}
 
 

@@ -101,6 +101,28 @@ class Scraped:
         }
 
 
+class CountedNode:
+    """A node of a cluster, with counters that a test can tell apart."""
+
+    name, others, trouble, differences = "node-0", ["node-1", "node-2"], "", ["motd: other"]
+
+    @property
+    def bus(self) -> CountedBus:
+        return CountedBus()
+
+    @property
+    def followers(self) -> CountedFollowers:
+        return CountedFollowers()
+
+
+class CountedFollowers:
+    """Stands for the rooms on several nodes."""
+
+    def counts(self) -> dict[str, int]:
+        names = ("homes", "resyncs", "granted", "refused", "failed")
+        return {name: number for number, name in enumerate(names, 20)}
+
+
 class CountedBus:
     """Stands for the connection to the broker of a node."""
 
@@ -111,9 +133,10 @@ class CountedBus:
 
 
 def label(sample: Sample) -> str:
-    """Return the value of a sample's only label."""
-    assert len(sample.labels) <= 1, sample
-    return next(iter(sample.labels.values()), "")
+    """Return the value of a sample's only label, besides that of the node."""
+    labels = [text for name, text in sample.labels.items() if name != "node"]
+    assert len(labels) <= 1, sample
+    return next(iter(labels), "")
 
 
 @pytest.fixture
@@ -125,7 +148,7 @@ def scraped() -> Scraped:
 def node(scraped: Scraped) -> Scraped:
     """A server in a cluster."""
     scraped.hub.join_cluster(1, b"n:1", b"a", b"r:", 2.0)
-    scraped.metrics.bus = CountedBus()
+    scraped.metrics.node = CountedNode()
     return scraped
 
 
@@ -232,7 +255,13 @@ def test_what_a_node_counts(node: Scraped) -> None:
     assert samples["fortepiano_cluster_messages_total", "received"] == 5
     assert samples["fortepiano_cluster_lost_messages_total", "garbage"] == 7
     assert samples["fortepiano_cluster_beat_seconds", ""] == 10e-6
-    assert samples["fortepiano_cluster_replicas", ""] == 0
+    assert samples["fortepiano_cluster_rooms", "replica"] == 0
+    assert samples["fortepiano_cluster_rooms", "home"] == 20
+    assert samples["fortepiano_cluster_resyncs_total", ""] == 21
+    assert samples["fortepiano_cluster_claims_total", "refused"] == 23
+    assert samples["fortepiano_cluster_up", ""] == 1
+    assert samples["fortepiano_cluster_nodes", ""] == 3
+    assert samples["fortepiano_cluster_differences", ""] == 1
     assert samples["fortepiano_cluster_hop_seconds_count", ""] == 0
 
 
@@ -251,3 +280,25 @@ def test_the_document_tells_all_metrics_and_no_others(node: Scraped) -> None:
     text, _ = node.metrics.exposed("")
     shown = re.findall(r"^# TYPE (fortepiano_\w+)", text.decode(), re.MULTILINE)
     assert told == shown
+
+
+def labels_of(scraped: Scraped) -> set[str]:
+    """Return the values of the label `node`, of the process's own metrics too."""
+    text, _ = scraped.metrics.exposed("")
+    families = text_string_to_metric_families(text.decode())
+    return {sample.labels.get("node", "") for family in families for sample in family.samples}
+
+
+def test_all_samples_of_a_node_have_its_name(node: Scraped) -> None:
+    assert labels_of(node) == {"node-0"}
+
+
+def test_no_sample_of_a_server_alone_has_a_node(scraped: Scraped) -> None:
+    assert labels_of(scraped) == {""}
+
+
+def test_people_in_rooms_of_other_nodes_are_counted_there(node: Scraped) -> None:
+    room = node.hub.open_replica(2, 9)
+    node.hub.add_participant(room, b'"ann"', b"{", b"1", b"2")
+    assert node.hub.gauges()["people"] == 1
+    assert node.samples()["fortepiano_participants", ""] == 0

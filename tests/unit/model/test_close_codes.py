@@ -63,9 +63,7 @@ def test_documents_name_only_codes_of_the_table() -> None:
     found = {
         (path.name, number)
         for path in DOCUMENTS.glob("*.md")
-        for number in re.findall(
-            r"(?<![\w:])(?:40[0-8]\d|10(?:0[1-9]|1\d))\b", path.read_text("utf-8")
-        )
+        for number in CODE.findall(path.read_text("utf-8"))
     }
     assert found
     assert {(name, number) for name, number in found if number not in known} == set()

@@ -80,7 +80,8 @@ class TestLease:
     def test_lone_server_is_refused_while_a_node_lives(self, prefix: Prefix) -> None:
         one, two = prefix.opened("one"), prefix.opened("two")
         one.close()
-        with pytest.raises(StoreError, match="a cluster of servers uses the prefix test"):
+        told = "a cluster of servers uses the prefix test; set `cluster.url` to be a node of it"
+        with pytest.raises(StoreError, match=told):
             prefix.opened("alone", is_node=False)
         two.save_user(ANN)
         assert two.flush(LONG)

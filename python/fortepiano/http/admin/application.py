@@ -15,6 +15,7 @@ from fortepiano.http.admin import bans, live, notices, rooms, users
 from fortepiano.http.admin import server as server_calls
 from fortepiano.http.admin.deprecated_paths import V1, DeprecatedPaths
 from fortepiano.http.admin.documents import deprecated_document, v1_document
+from fortepiano.http.admin.over_nodes import OverNodes
 from fortepiano.http.internal_site import BODY_BYTES
 from fortepiano.http.problem import AsProblems, ProblemError, problem
 
@@ -42,6 +43,11 @@ the rest of that minute. A change of bans is answered when it is on the disk.
 Times are milliseconds since 1970 (`format: unix-ms`), and durations are milliseconds (`…_ms`). The
 `actor` acts and the `subject` is acted on. Settings of rooms have the names and units of the
 protocol. New calls, optional fields of requests and fields of responses may be added to v1.
+
+Any node of a cluster answers for all of them: its lists have the people and rooms of all nodes, and
+`missing_nodes` names those that have not answered within a second. An act is done where its room or
+its user is; the header `Fortepiano-Nodes` names the nodes that have done it, and
+`Fortepiano-Missing-Nodes` those that were asked in vain.
 """
 
 
@@ -78,6 +84,7 @@ def application() -> FastAPI:
         app.include_router(topic.router, prefix=V1)
     app.include_router(server_calls.reloading, prefix=V1)
     app.add_route("/openapi-deprecated.json", _deprecated_calls)
+    app.add_middleware(OverNodes)
     app.add_middleware(DeprecatedPaths)
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -21,9 +21,16 @@ from fortepiano.protocol.validate import COLOR
 from fortepiano.store.records import TokenRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Collection, Generator, Sequence
 
+    from starlette.datastructures import State
+
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
     from fortepiano.store.base import Scope
+
+_Row = TypeVar("_Row")
 
 __all__ = [
     "MEDIA_TYPE",
@@ -32,6 +39,7 @@ __all__ = [
     "ColorText",
     "Instant",
     "Limit",
+    "MissingNodes",
     "Moderator",
     "Offset",
     "Problem",
@@ -42,6 +50,7 @@ __all__ = [
     "RoomName",
     "Settled",
     "UserId",
+    "in_cluster",
     "problems",
     "refusals",
     "saved",
@@ -53,6 +62,25 @@ class ResponseModel(BaseModel):
     """Base of the models in responses."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def in_cluster(description: str) -> Any:
+    """Return a field that only nodes of a cluster have; None leaves it out.
+
+    Args:
+        description: The description of the field.
+    """
+    return Field(default=None, exclude_if=_is_none, description=f"{description} In a cluster only.")
+
+
+MissingNodes = Annotated[
+    list[str] | None, in_cluster("The nodes that have not answered within a second.")
+]
+"""A field of merged answers."""
 
 
 class RequestModel(BaseModel):
@@ -142,13 +170,38 @@ class Caller:
     Attributes:
         server: The server.
         token: The caller's token.
+        is_asked: Whether another node of the cluster asks for the caller.
     """
 
-    __slots__ = ("server", "token")
+    __slots__ = ("_elsewhere", "_rows", "is_asked", "server", "token")
 
-    def __init__(self, server: RunningServer, token: TokenRecord) -> None:
+    def __init__(self, server: RunningServer, state: State) -> None:
         self.server = server
-        self.token = token
+        self.token: TokenRecord = state.token
+        self.is_asked: bool = getattr(state, "is_asked", False)
+        self._rows: int | None = getattr(state, "rows", None)
+        self._elsewhere: Collection[str] = getattr(state, "elsewhere", ())
+
+    @property
+    def node(self) -> str | None:
+        """The name of this node; None for a server alone."""
+        return None if self.server.cluster is None else self.server.cluster.name
+
+    def page(self, rows: Sequence[_Row], offset: int, limit: int) -> Sequence[_Row]:
+        """Return a page of a list; in a cluster, all rows of which a page is made then."""
+        return rows[offset : offset + limit] if self._rows is None else rows[: self._rows]
+
+    def rooms(self) -> list[Room]:
+        """Return the rooms that this node shows: in a cluster, each is shown by one node."""
+        node, rooms = self.server.cluster, self.server.context.directory.rooms.values()
+        if node is None or not self.is_asked:
+            return [room for room in rooms if room.name not in self._elsewhere]
+        return [room for room in rooms if node.followers.is_home(room.name)]
+
+    def own_tabs(self, user: User) -> list[Session]:
+        """Return the tabs of a user whose connections this node has."""
+        is_own = self.server.context.elsewhere.is_own
+        return [tab for tab in user.sessions if is_own(tab)]
 
     @property
     def is_still_staff(self) -> bool:
@@ -166,12 +219,14 @@ def _needs(least: Scope) -> Any:
         request: Request,
         _given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     ) -> Caller:
-        token = cast("TokenRecord", request.state.token)
-        if token.scope not in _SCOPES[_SCOPES.index(least) :]:
+        server = cast("RunningServer", request.app.state.server)
+        caller = Caller(server, request.state)
+        scope = caller.token.scope
+        if scope not in _SCOPES[_SCOPES.index(least) :]:
             raise ProblemError(
-                403, f"This needs a token of the scope {least}; yours is of {token.scope}."
+                403, f"This needs a token of the scope {least}; yours is of {scope}."
             )
-        return Caller(cast("RunningServer", request.app.state.server), token)
+        return caller
 
     # In the OpenAPI document a call names its scope; FastAPI itself does not check it.
     return Security(caller, scopes=[least])

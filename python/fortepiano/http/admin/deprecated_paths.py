@@ -19,6 +19,7 @@ from fortepiano.http.admin.deprecated_names import (
     old_value,
     unknown_names,
 )
+from fortepiano.http.admin.request_body import read_whole, replay
 from fortepiano.http.problem import MEDIA_TYPE, problem
 
 if TYPE_CHECKING:
@@ -58,26 +59,14 @@ class DeprecatedPaths:
         scope = {**scope, "path": V1 + call, "query_string": query.encode(), "route": None}
         answer = _Answer(changes, scope, send)
         if changes.body:
-            first = await _read(receive)
+            first = await read_whole(receive)
             wrong = _translate(first, changes)
             if wrong:
                 refusal = problem(422, "Some values cannot be used.", errors=wrong)
                 await refusal(scope, receive, send)
                 return
-            receive = _replay(first, receive)
+            receive = replay(first, receive)
         await self._app(scope, receive, answer)
-
-
-async def _read(receive: Receive) -> Message:
-    """Return one message with the whole body; the front door limits its size."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return message
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return {"type": "http.request", "body": body}
 
 
 def _translate(message: Message, changes: Changes) -> list[dict[str, str]]:
@@ -91,15 +80,6 @@ def _translate(message: Message, changes: Changes) -> list[dict[str, str]]:
         {"pointer": f"body/{name}", "detail": "Extra inputs are not permitted"}
         for name in unknown_names(body, changes.body)
     ]
-
-
-def _replay(first: Message, receive: Receive) -> Receive:
-    waiting = [first]
-
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replayed
 
 
 class _Answer:

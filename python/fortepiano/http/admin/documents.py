@@ -23,6 +23,9 @@ __all__ = ["deprecated_document", "v1_document"]
 _REFERENCE = "#/components/schemas/"
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "default")
 
+_OF_CLUSTER = {"all", "differences", "missing_nodes", "node", "nodes"}
+"""Fields and parameters of nodes of a cluster."""
+
 _OLD_ABOUT = """
 The calls without a version in their path. They are deprecated, work in 0.1 only, and are the calls
 of `/api/v1` (`/openapi.json`) under older names of some fields.
@@ -75,6 +78,7 @@ def deprecated_document(v1: dict[str, Any]) -> dict[str, Any]:
         del _event_data(document)[key]
     del document["components"]["schemas"]["Event"]
     schemas = document["components"]["schemas"]
+    _drop_cluster(document)
     paths = {path.removeprefix(V1): calls for path, calls in document["paths"].items()}
     for path, calls in paths.items():
         for method, call in calls.items():
@@ -82,6 +86,21 @@ def deprecated_document(v1: dict[str, Any]) -> dict[str, Any]:
             _rename_call(call, schemas, method.upper(), path)
     document["paths"] = {OLD + path: calls for path, calls in paths.items()}
     return document
+
+
+def _drop_cluster(document: dict[str, Any]) -> None:
+    """Leave out what is younger than these paths: the calls and fields of a cluster."""
+    del document["paths"][f"{V1}/cluster"]
+    for schema in document["components"]["schemas"].values():
+        for name in _OF_CLUSTER & schema.get("properties", {}).keys():
+            del schema["properties"][name]
+            if name in schema.get("required", ()):
+                schema["required"].remove(name)
+    for calls in document["paths"].values():
+        for call in calls.values():
+            call["parameters"] = [
+                one for one in call.get("parameters", ()) if one["name"] not in _OF_CLUSTER
+            ]
 
 
 def _rename_call(call: dict[str, Any], schemas: dict[str, Any], method: str, path: str) -> None:

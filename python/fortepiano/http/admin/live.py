@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
-from fortepiano.http.admin.calls import Reader, ResponseModel, problems
+from fortepiano.http.admin.calls import Reader, ResponseModel, in_cluster, problems
 from fortepiano.http.admin.server import Details, status_of
+from fortepiano.http.running_server import RunningServer
 from fortepiano.observe.events import ENDED, STOPPING
 from fortepiano.observe.events import Event as PublishedEvent
 
@@ -41,6 +43,7 @@ class Event(ResponseModel):
     network: str = Field("", description="The size of the network that `near_ban` is about.")
     reason: str = Field("", description="Why, for people.")
     details: Details | None = Field(None, description="Further facts about an act, as in the log.")
+    node: str | None = in_cluster("The node where it happened.")
 
 
 @router.get(
@@ -59,7 +62,8 @@ async def watch_events(
     """Stream events: `status` each second, and the actions of people and the staff.
 
     The data of each event is one JSON object. The last one has the `kind` `stopping`, or, within a
-    second after the reader's token has ended, `token_ended`.
+    second after the reader's token has ended, `token_ended`. In a cluster, `status` is that of this
+    node, and the actions are those at all nodes.
     """
     loop = asyncio.get_running_loop()
     until = None if duration_ms is None else loop.time() + duration_ms / 1000
@@ -70,9 +74,7 @@ async def watch_events(
             waiting.get_nowait()
         waiting.put_nowait(event)
 
-    published = caller.server.context.events
-    published.watch(note)
-    try:
+    with _watched(caller.server, note):
         next_status = loop.time()
         while True:
             now = loop.time()
@@ -91,7 +93,32 @@ async def watch_events(
             except TimeoutError:
                 continue
             yield ServerSentEvent(raw_data=json.dumps(event))
-            if event["kind"] == STOPPING:
+            if event["kind"] == STOPPING and event.get("node") == caller.node:
                 return
+
+
+@contextmanager
+def _watched(server: RunningServer, note: Callable[[PublishedEvent], None]) -> Generator[None]:
+    """Call a function with each event while the context lasts; in a cluster, those of all nodes."""
+    published, node = server.context.events, server.cluster
+    if node is None:
+        published.watch(note)
+        try:
+            yield
+        finally:
+            published.unwatch(note)
+        return
+
+    def note_own(event: PublishedEvent) -> None:
+        note(event | {"node": node.name})
+
+    def note_other(nid: int, event: PublishedEvent) -> None:
+        note(event | {"node": node.names.get(nid, str(nid))})
+
+    published.watch(note_own)
+    node.followers.watching.watch(note_other)
+    try:
+        yield
     finally:
-        published.unwatch(note)
+        published.unwatch(note_own)
+        node.followers.watching.unwatch(note_other)

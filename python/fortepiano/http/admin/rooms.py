@@ -11,6 +11,7 @@ from fortepiano.http.admin.calls import (
     Caller,
     Instant,
     Limit,
+    MissingNodes,
     Moderator,
     Offset,
     Reader,
@@ -20,6 +21,7 @@ from fortepiano.http.admin.calls import (
     RoomName,
     Settled,
     UserId,
+    in_cluster,
     problems,
     refusals,
     saved,
@@ -43,6 +45,7 @@ class Room(ResponseModel):
     holder: str | None = Field(description="The id of the user who holds the crown.")
     special: bool = Field(description="A lobby: no crown, fixed settings.")
     permanent: bool = Field(description="Whether it outlives its people.")
+    node: str | None = in_cluster("The node that is its home; left out if it has none now.")
 
 
 class RoomsResponse(ResponseModel):
@@ -50,6 +53,7 @@ class RoomsResponse(ResponseModel):
 
     rooms: list[Room]
     total: int = Field(description="How many there are, those on other pages included.")
+    missing_nodes: MissingNodes = None
 
 
 class Participant(ResponseModel):
@@ -111,20 +115,16 @@ async def list_rooms(
 ) -> RoomsResponse:
     """List rooms, those with most people first."""
     wanted = search.casefold()
-    found = [
-        room
-        for room in caller.server.context.directory.rooms.values()
-        if wanted in room.name.casefold()
-    ]
+    found = [room for room in caller.rooms() if wanted in room.name.casefold()]
     found.sort(key=lambda room: (-len(room.participants), room.name))
-    page = found[offset : offset + limit]
-    return RoomsResponse(rooms=[_view(room) for room in page], total=len(found))
+    page = caller.page(found, offset, limit)
+    return RoomsResponse(rooms=[_view(caller, room) for room in page], total=len(found))
 
 
 @router.get("/room", summary="Show a room", responses=problems(404))
 async def show_room(caller: Reader, name: RoomName) -> RoomResponse:
     """Show a room with its people and its chat; direct messages are left out."""
-    return _details(_room(caller, name))
+    return _details(caller, _room(caller, name))
 
 
 @router.patch("/room/settings", summary="Change settings", responses=problems(404, 409))
@@ -143,7 +143,7 @@ async def change_room_settings(
         chosen.setdefault("color2", room.settings["color2"])
     context = caller.server.context
     room_changes.override_settings(context, caller.token, room, dict(chosen))
-    return _details(room)
+    return _details(caller, room)
 
 
 @router.put("/room/crown", summary="Give or drop the crown", responses=problems(404, 409))
@@ -160,7 +160,7 @@ async def set_room_crown(
         if receiver is None:
             raise ProblemError(404, "That user is not in the room.")
         room_changes.give_crown(context, caller.token, room, receiver)
-    return _details(room)
+    return _details(caller, room)
 
 
 @router.delete("/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
@@ -214,12 +214,15 @@ def _ordinary(caller: Caller, name: str) -> LiveRoom:
     return room
 
 
-def _view(room: LiveRoom) -> Room:
-    return Room(**_facts(room))  # type: ignore[arg-type]  # the model checks the types
+def _view(caller: Caller, room: LiveRoom) -> Room:
+    return Room(**_facts(caller, room))  # type: ignore[arg-type]  # the model checks the types
 
 
-def _facts(room: LiveRoom) -> dict[str, object]:
+def _facts(caller: Caller, room: LiveRoom) -> dict[str, object]:
+    node = caller.server.cluster
+    is_home = node is not None and node.followers.is_home(room.name)
     return {
+        "node": caller.node if is_home else None,
         "name": room.name,
         "people": len(room.participants),
         "settings": dict(room.settings),
@@ -229,7 +232,7 @@ def _facts(room: LiveRoom) -> dict[str, object]:
     }
 
 
-def _details(room: LiveRoom) -> RoomResponse:
+def _details(caller: Caller, room: LiveRoom) -> RoomResponse:
     people: list[Participant] = []
     for participant in room.participants.values():
         user, mute = participant.user, room.mutes.get(participant.user.id)
@@ -250,7 +253,7 @@ def _details(room: LiveRoom) -> RoomResponse:
         if line["m"] == "a"
     ]
     return RoomResponse(
-        **_facts(room),  # type: ignore[arg-type]  # the model checks the types
+        **_facts(caller, room),  # type: ignore[arg-type]  # the model checks the types
         participants=people,
         co_owners=sorted(room.co_owners),
         invited=sorted(room.invited),

@@ -14,8 +14,10 @@ from fortepiano.http.admin.calls import (
     Admin,
     Instant,
     Limit,
+    MissingNodes,
     Reader,
     ResponseModel,
+    in_cluster,
     problems,
 )
 from fortepiano.http.problem import ProblemError
@@ -41,6 +43,12 @@ class ClusterStatus(ResponseModel):
     node: str = Field(description="The name of this node.")
     others: list[str] = Field(description="The names of the other nodes.")
     why_alone: str | None = Field(description="Why this node is not in the cluster now.")
+    homes: int = Field(description="Rooms of which this node is the home.")
+    remote_sessions: int = Field(
+        description="Sessions in these rooms whose connections are on other nodes."
+    )
+    stays: int = Field(description="Sessions of this node in rooms of other nodes.")
+    differences: list[str] = Field(description="In what this node differs from others.")
 
 
 class StatusResponse(ResponseModel):
@@ -65,6 +73,25 @@ class StatusResponse(ResponseModel):
     counters: dict[str, int | float] = Field(
         description="Counts since the start; those whose names end with `_ms` are times."
     )
+
+
+class NodeStatus(ResponseModel):
+    """A node of a cluster, as the registry and the node itself describe it."""
+
+    name: str
+    nid: int = Field(description="The number of this start of the node.")
+    version: str = Field(description="Its version, as it said when it joined.")
+    lease_ms: int = Field(description="How long its lease lasted a moment ago; 0 when it was over.")
+    status: StatusResponse | None = Field(description="Null for a node that has not answered.")
+
+
+class ClusterResponse(ResponseModel):
+    """A cluster, as one of its nodes sees it."""
+
+    node: str = Field(description="The name of the node that answers.")
+    why_alone: str | None = Field(description="Why this node is not in the cluster now.")
+    nodes: list[NodeStatus] = Field(description="All nodes, by name.")
+    missing_nodes: list[str] = Field(description="The nodes that have not answered in a second.")
 
 
 class Act(ResponseModel):
@@ -92,6 +119,16 @@ class ConfigurationResponse(ResponseModel):
     settings: dict[str, Any]
 
 
+class NodeReload(ResponseModel):
+    """The changes that a reload has made at one node, or why it has made none."""
+
+    node: str
+    changed: dict[str, list[Any]] | None = None
+    waiting: dict[str, list[Any]] | None = None
+    handlers: bool | None = None
+    problem: str | None = Field(default=None, description="Why nothing has changed there.")
+
+
 class ReloadResponse(ResponseModel):
     """The changes that a reload has made, or would make: old and new values, by dotted name."""
 
@@ -100,6 +137,9 @@ class ReloadResponse(ResponseModel):
     """Settings that differ too, but need a restart; `handlers` if another version was installed."""
     handlers: bool
     """Whether the handlers have changed."""
+    differences: list[str] | None = in_cluster("In what this node differs from others now.")
+    nodes: list[NodeReload] | None = in_cluster("What each node has changed, for `all`.")
+    missing_nodes: MissingNodes = None
 
 
 def status_of(caller: Reader) -> StatusResponse:
@@ -118,7 +158,7 @@ def status_of(caller: Reader) -> StatusResponse:
         sockets=gauges["connections"],
         rooms=len(context.directory.rooms),
         users=len(context.directory.users),
-        participants=gauges["people"],
+        participants=gauges["people"] if server.cluster is None else context.directory.people,
         queue_bytes=gauges["queue_bytes"],
         longest_queue_bytes=gauges["longest_queue_bytes"],
         store_healthy=context.store.healthy,
@@ -138,13 +178,43 @@ def _cluster_of(server: RunningServer) -> ClusterStatus | None:
     node = server.cluster
     if node is None:
         return None
-    return ClusterStatus(node=node.name, others=node.others, why_alone=node.trouble or None)
+    relay = server.context.hub.relay_stats()
+    return ClusterStatus(
+        node=node.name,
+        others=node.others,
+        why_alone=node.trouble or None,
+        homes=node.followers.counts()["homes"],
+        remote_sessions=relay["remotes"],
+        stays=relay["stays"],
+        differences=list(node.differences),
+    )
 
 
 @router.get("/status", summary="How the server stands")
 async def show_status(caller: Reader) -> StatusResponse:
     """Show the status of the server: people, rooms, queues, and counters since the start."""
     return status_of(caller)
+
+
+@router.get("/cluster", summary="How the cluster stands", responses=problems(404))
+async def show_cluster(caller: Reader) -> ClusterResponse:
+    """Show all nodes of the cluster, and how each stands; a server alone has no cluster."""
+    node = caller.server.cluster
+    if node is None:
+        raise ProblemError(404, "This server is alone: `cluster.url` is not set.")
+    nodes = [
+        NodeStatus(
+            name=one.name,
+            nid=one.nid,
+            version=one.description.version,
+            lease_ms=one.remaining_ms,
+            status=status_of(caller) if one.name == node.name else None,
+        )
+        for one in sorted(node.nodes, key=lambda one: one.name)
+    ]
+    return ClusterResponse(
+        node=node.name, why_alone=node.trouble or None, nodes=nodes, missing_nodes=[]
+    )
 
 
 @router.get("/audit", summary="What the staff did", responses=problems(503))
@@ -201,16 +271,21 @@ def _masked(settings: dict[str, Any]) -> dict[str, Any]:
 @reloading.get("/configuration/changes", summary="What a reload would change")
 async def preview_reload(caller: Admin) -> ReloadResponse:
     """Read the settings again, and show the differences from those in force."""
-    return await _reloaded(caller.server.reload.preview)
+    return await _reloaded(caller, caller.server.reload.preview)
 
 
 @reloading.post("/configuration/reload", summary="Read the settings anew")
-async def reload_configuration(caller: Admin) -> ReloadResponse:
+async def reload_configuration(
+    caller: Admin,
+    all: Annotated[bool, Query(description="Whether all nodes of a cluster read theirs.")] = False,
+) -> ReloadResponse:
     """Reload settings and handlers, and show the changes; if any are wrong, nothing changes."""
-    return await _reloaded(caller.server.reload)
+    _ = all  # over_nodes.py asks the others
+    return await _reloaded(caller, caller.server.reload)
 
 
-async def _reloaded(act: Callable[[], Awaitable[ReloadReport]]) -> ReloadResponse:
+async def _reloaded(caller: Admin, act: Callable[[], Awaitable[ReloadReport]]) -> ReloadResponse:
+    node = caller.server.cluster
     try:
         report = await act()
     except FortepianoError as error:
@@ -220,6 +295,7 @@ async def _reloaded(act: Callable[[], Awaitable[ReloadReport]]) -> ReloadRespons
         waiting=_shown(report.waiting)
         | ({"handlers": [__version__, report.refused]} if report.refused else {}),
         handlers=report.handlers,
+        differences=None if node is None else list(report.differences),
     )
 
 

@@ -15,6 +15,7 @@ from fortepiano.http.admin.calls import (
     ColorText,
     Instant,
     Limit,
+    MissingNodes,
     Moderator,
     Offset,
     Reader,
@@ -22,6 +23,7 @@ from fortepiano.http.admin.calls import (
     RequestModel,
     ResponseModel,
     Settled,
+    in_cluster,
     problems,
     refusals,
 )
@@ -35,6 +37,8 @@ from fortepiano.protocol.validate import COLOR, SHORT_COLOR
 __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
+
+_NOT_HERE = "That user is not here."
 
 _Id = Annotated[str, Path(pattern=f"^{USER_ID}$", description="The user's id.")]
 _TagColor = Annotated[str, Field(pattern=f"^({SHORT_COLOR}|{COLOR})$")]
@@ -60,17 +64,24 @@ class User(ResponseModel):
     connections: int
     rooms: list[str]
     scope: str | None = Field(description="The scope of the user's token, if they are staff.")
+    nodes: list[str] | None = in_cluster("The nodes that have the user's connections.")
 
 
 class UserResponse(User):
     """The user in question."""
+
+    missing_nodes: MissingNodes = None
 
 
 class UsersResponse(ResponseModel):
     """Users, the latest first."""
 
     users: list[User]
-    total: int = Field(description="How many there are, those on other pages included.")
+    total: int = Field(
+        description="How many there are, those on other pages included. A cluster may count a user"
+        " on another page once for each node."
+    )
+    missing_nodes: MissingNodes = None
 
 
 class Connection(ResponseModel):
@@ -83,13 +94,15 @@ class Connection(ResponseModel):
     bot: bool = Field(description="Whether the client is a bot.")
     scope: str | None
     waiting_bytes: int = Field(description="Bytes that wait to be sent to the client.")
+    node: str | None = in_cluster("The node that has the connection; the id is one of this node.")
 
 
 class ConnectionsResponse(ResponseModel):
-    """Connections, the oldest first."""
+    """Connections, the oldest first; those of one node after those of another."""
 
     connections: list[Connection]
     total: int = Field(description="How many there are, those on other pages included.")
+    missing_nodes: MissingNodes = None
 
 
 class UserChangeRequest(RequestModel):
@@ -155,18 +168,21 @@ async def list_users(
     found = [
         user
         for user in reversed(caller.server.context.directory.users.values())
-        if user.sessions
+        if caller.own_tabs(user)
         and (wanted in user.name.casefold() or wanted in user.id)
-        and (room is None or any(entry.room.name == room for entry in user.participations))
+        and (room is None or room in _rooms_of(caller, user))
     ]
-    page = found[offset : offset + limit]
-    return UsersResponse(users=[User(**_facts(user)) for user in page], total=len(found))
+    page = caller.page(found, offset, limit)
+    return UsersResponse(users=[User(**_facts(caller, user)) for user in page], total=len(found))
 
 
 @router.get("/users/{user_id}", summary="Show a user", responses=problems(404))
 async def show_user(caller: Reader, user_id: _Id) -> UserResponse:
     """Show a user who is connected."""
-    return UserResponse(**_facts(_user(caller, user_id)))
+    user = _user(caller, user_id)
+    if not caller.own_tabs(user):
+        raise ProblemError(404, _NOT_HERE)
+    return UserResponse(**_facts(caller, user))
 
 
 @router.patch("/users/{user_id}", summary="Rename or recolour a user", responses=problems(404, 409))
@@ -177,7 +193,7 @@ async def change_user(
     user = _user(caller, user_id)
     with refusals():
         rename(caller.server.context, caller.token, user, name=body.name, color=body.color)
-    return UserResponse(**_facts(user))
+    return UserResponse(**_facts(caller, user))
 
 
 @router.put("/users/{user_id}/tag", summary="Pin a tag to a name", responses=problems(404, 409))
@@ -191,7 +207,7 @@ async def set_user_tag(
             remove_tag(context, caller.token, user)
         else:
             set_tag(context, caller.token, user, body.tag.text, body.tag.color)
-    return UserResponse(**_facts(user))
+    return UserResponse(**_facts(caller, user))
 
 
 @router.post(
@@ -256,7 +272,7 @@ async def list_connections(
 ) -> ConnectionsResponse:
     """List connections, including those that have not sent `hi`."""
     found = [session for session in _sessions(caller) if user_id in (None, session.user_id)]
-    page = found[offset : offset + limit]
+    page = caller.page(found, offset, limit)
     return ConnectionsResponse(
         connections=[_connection(caller, session) for session in page], total=len(found)
     )
@@ -272,8 +288,14 @@ async def kick_connection(
     caller: Moderator,
     number: Annotated[int, Path(ge=0, le=2**32, description="The connection's id.")],
     body: Annotated[ConnectionKickRequest, Body()],
+    node: Annotated[
+        str | None,
+        Query(max_length=300, description="The connection's node, in a cluster; else this one."),
+    ] = None,
 ) -> Response:
     """Close one connection; the user may come back."""
+    if node not in (None, caller.node):
+        raise ProblemError(404, "There is no node of that name.")
     for session in _sessions(caller):
         if session.client == number:
             move.close_connection(caller.server.context, caller.token, session, body.reason)
@@ -284,7 +306,7 @@ async def kick_connection(
 def _user(caller: Caller, user_id: str) -> LiveUser:
     user = caller.server.context.directory.online(user_id)
     if user is None:
-        raise ProblemError(404, "That user is not here.")
+        raise ProblemError(404, _NOT_HERE)
     return user
 
 
@@ -293,8 +315,17 @@ def _sessions(caller: Caller) -> list[Session]:
     return [link.session for link in links if link.session is not None]
 
 
-def _facts(user: LiveUser) -> dict[str, Any]:
-    scopes = [tab.scope for tab in user.sessions if tab.scope is not None]
+def _rooms_of(caller: Caller, user: LiveUser) -> list[str]:
+    """Return the rooms in which a user has tabs of this node."""
+    tabs = caller.own_tabs(user)
+    here = [one.room.name for one in user.participations if any(tab in tabs for tab in one.tabs)]
+    elsewhere = [tab.stay.room for tab in tabs if tab.stay is not None]
+    return list(dict.fromkeys([*here, *elsewhere]))
+
+
+def _facts(caller: Caller, user: LiveUser) -> dict[str, Any]:
+    tabs = caller.own_tabs(user)
+    scopes = [tab.scope for tab in tabs if tab.scope is not None]
     return {
         "id": user.id,
         "name": user.name,
@@ -302,9 +333,10 @@ def _facts(user: LiveUser) -> dict[str, Any]:
         "tag": user.tag,
         "hidden": user.is_hidden,
         "since": user.since,
-        "connections": len(user.sessions),
-        "rooms": [entry.room.name for entry in user.participations],
+        "connections": len(tabs),
+        "rooms": _rooms_of(caller, user),
         "scope": scopes[0] if scopes else None,
+        "nodes": None if caller.node is None else [caller.node],
     }
 
 
@@ -313,8 +345,9 @@ def _connection(caller: Caller, session: Session) -> Connection:
         id=session.client,
         user_id=session.user_id,
         name=session.user.name if session.user is not None else None,
-        room=session.participant.room.name if session.participant is not None else None,
+        room=session.room_name,
         bot=session.is_bot,
         scope=session.scope,
         waiting_bytes=caller.server.context.hub.lag(session.client),
+        node=caller.node,
     )

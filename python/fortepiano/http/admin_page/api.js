@@ -28,11 +28,29 @@ async function request(method, path, query, body) {
   return response;
 }
 
-/** Send a request to a path below `/api/v1`; return the answer, or null where there is none. */
-export async function call(method, path, { query = {}, body } = {}) {
-  const response = await request(method, path, query, body);
-  return response.status === 204 ? null : response.json();
+let noteMissing = () => {};
+
+/** Call a function with the names of the nodes that have not answered, at each answer of a cluster. */
+export function onMissing(listener) {
+  noteMissing = listener;
 }
+
+/**
+ * Send a request to a path below `/api/v1`.
+ * @returns {Promise<{value: any, nodes: string}>} the answer, null where there is none; and the nodes
+ *   of a cluster that have done it, empty at a server alone
+ */
+export async function send(method, path, { query = {}, body } = {}) {
+  const response = await request(method, path, query, body);
+  const value = response.status === 204 ? null : await response.json();
+  const missing = response.headers.get("Fortepiano-Missing-Nodes");
+  if (value?.missing_nodes !== undefined) noteMissing(value.missing_nodes);
+  else if (missing !== null) noteMissing(missing.split(", "));
+  return { value, nodes: response.headers.get("Fortepiano-Nodes") ?? "" };
+}
+
+/** Send a request, and return the answer only. */
+export const call = async (method, path, options) => (await send(method, path, options)).value;
 
 /** Read the stream of events until the signal aborts; `EventSource` could not send the token. */
 export async function listen(signal, onEvent) {

@@ -1,6 +1,6 @@
 // Dialogs: ask for a reason before an act on a user, do the act, and show its outcome.
 
-import { call } from "/admin/api.js";
+import { send } from "/admin/api.js";
 import { get, make } from "/admin/dom.js";
 
 /** Show the operator a text that goes by itself. */
@@ -43,8 +43,8 @@ export function ask(title, ...fields) {
 /** Send a request, show its outcome, and return whether it succeeded. */
 export async function act(what, method, path, options) {
   try {
-    await call(method, path, options);
-    toast(what);
+    const { nodes } = await send(method, path, options);
+    toast(nodes === "" ? what : `${what} (${nodes})`);
     return true;
   } catch (error) {
     toast(error.message, true);

@@ -1,6 +1,7 @@
 // Entry of the page: signs the operator in and opens the sections.
 
 import { call, listen, Refusal, token } from "/admin/api.js";
+import * as cluster from "/admin/cluster.js";
 import { toast } from "/admin/dialogs.js";
 import { get, make } from "/admin/dom.js";
 import * as overview from "/admin/overview.js";
@@ -31,11 +32,16 @@ async function open(name) {
 }
 
 async function follow(signal) {
+  let isClusterFollowed = false;
   while (!signal.aborted) {
     try {
       await listen(signal, (kind, event) => {
         get("state").textContent = "live";
         overview.addEvent(kind, event);
+        if (kind === "status" && event.cluster !== null && !isClusterFollowed) {
+          isClusterFollowed = true;
+          cluster.follow(signal, overview.addCluster);
+        }
       });
     } catch (error) {
       if (signal.aborted) return;
@@ -53,6 +59,7 @@ function leave(why) {
   get("state").textContent = "";
   for (const id of ["tabs", "view", "leave"]) get(id).hidden = true;
   get("view").replaceChildren();
+  cluster.showMissing([]);
   get("enter").hidden = false;
   get("token").focus();
 }

@@ -1,5 +1,6 @@
 // Overview: the state of the server as plots, and its events.
 
+import { overview, sums } from "/admin/cluster.js";
 import { act, ask, textField } from "/admin/dialogs.js";
 import { buttons, make, moment } from "/admin/dom.js";
 import { Plot } from "/admin/plot.js";
@@ -17,6 +18,7 @@ const plots = {
   queue: new Plot("Bytes waiting"),
 };
 const facts = make("p", { class: "facts" });
+const nodes = make("div");
 const lines = make("ol", { class: "happenings", "aria-label": "What happens" });
 let before = null;
 
@@ -26,8 +28,15 @@ export function addEvent(kind, data) {
   else addHappening(data);
 }
 
-function addStatus(status) {
+/** Add the state of a cluster: the plots are sums over its nodes, or their mean. */
+export function addCluster(cluster) {
+  nodes.replaceChildren(...overview(cluster));
+  if (cluster.nodes.some((node) => node.status !== null)) addNumbers(sums(cluster));
+}
+
+function addNumbers(status) {
   const { counters } = status;
+  const each = status.nodes ?? 1;
   plots.clients.add(status.clients);
   plots.rooms.add(status.rooms);
   plots.queue.add(status.queue_bytes);
@@ -37,12 +46,17 @@ function addStatus(status) {
     plots.received.add(rate("notes") + rate("moves") + rate("times") + rate("cold"));
     plots.deliveries.add(rate("deliveries") + rate("told"));
     plots.bytes.add(rate("bytes_out"));
-    plots.duty.add(rate("flush_ms") / 10);
-    plots.lag.add(rate("lag_ms") / 2); // the server measures it twice a second
+    plots.duty.add(rate("flush_ms") / 10 / each);
+    plots.lag.add(rate("lag_ms") / 2 / each); // a server measures it twice a second
   }
   before = status;
+}
+
+function addStatus(status) {
+  if (status.cluster === null) addNumbers(status);
   const minutes = Math.floor((status.now - status.started) / 60000);
   facts.textContent =
+    (status.cluster === null ? "" : `This node is ${status.cluster.node}. `) +
     `Version ${status.version}, up ${Math.floor(minutes / 60)} h ${minutes % 60} min, ` +
     `${status.sockets} sockets, ${status.participants} people in rooms; ` +
     (status.ready ? "ready; " : `not ready: ${status.why_not_ready}; `) +
@@ -52,9 +66,10 @@ function addStatus(status) {
 function addHappening(event) {
   const who = event.name ?? event.actor ?? "";
   const where = event.room ? ` · ${event.room}` : "";
+  const node = event.node ? ` · ${event.node}` : "";
   const more = [event.subject, event.text, event.reason].filter(Boolean).join(" · ");
   lines.prepend(
-    make("li", {}, make("time", {}, moment(Date.now())), make("b", {}, event.kind), make("bdi", {}, `${who}${where}${more ? ` · ${more}` : ""}`)),
+    make("li", {}, make("time", {}, moment(Date.now())), make("b", {}, event.kind), make("bdi", {}, `${who}${where}${more ? ` · ${more}` : ""}${node}`)),
   );
   while (lines.childElementCount > MOST_LINES) lines.lastElementChild.remove();
 }
@@ -68,6 +83,7 @@ async function notifyAll() {
 export async function show(view) {
   view.replaceChildren(
     facts,
+    nodes,
     make("div", { class: "plots" }, ...Object.values(plots).map((plot) => plot.element)),
     make("h2", {}, "What happens ", buttons(["Tell everybody …", notifyAll])),
     lines,

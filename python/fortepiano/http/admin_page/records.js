@@ -92,12 +92,17 @@ async function preview(view, place) {
   }
   const rows = (part, note) =>
     Object.entries(part).map(([name, [old, wanted]]) => [name, make("del", {}, JSON.stringify(old)), make("ins", {}, JSON.stringify(wanted)), note]);
-  const reload = async () => {
+  const reload = async (query) => {
     const given = await ask("Take the changes over");
-    if (given !== null && (await act("The settings are applied.", "POST", "/configuration/reload"))) await showConfiguration(view);
+    if (given !== null && (await act("The settings are applied.", "POST", "/configuration/reload", { query }))) await showConfiguration(view);
   };
+  // Each node has settings of its own; a server alone names no differences from others.
+  const isAlone = found.differences === undefined;
   place.replaceChildren(
     table(["Setting", "Now", "Then", ""], [...rows(found.changed, ""), ...rows(found.waiting, "needs a restart")], "The settings are as they were; handlers are read anew."),
-    buttons(["Reload …", reload]),
+    buttons(
+      [isAlone ? "Reload …" : "Reload this node …", () => reload({})],
+      ...(isAlone ? [] : [["Reload all nodes …", () => reload({ all: true })]]),
+    ),
   );
 }

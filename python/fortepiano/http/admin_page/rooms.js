@@ -1,6 +1,7 @@
 // Rooms: the list, one room, and the acts on it.
 
 import { call, Refusal } from "/admin/api.js";
+import { marks } from "/admin/cluster.js";
 import { act, ask, ban, textField, toast } from "/admin/dialogs.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
@@ -20,13 +21,15 @@ export async function show(view) {
 }
 
 async function fill(view, list) {
-  const { rooms, total } = await call("GET", "/rooms", { query: { search } });
+  const { rooms, total, missing_nodes } = await call("GET", "/rooms", { query: { search } });
   const rows = rooms.map((room) => [
     make("button", { type: "button", class: "link", onclick: () => guarded(() => open(view, room.name)) }, make("bdi", {}, room.name)),
     room.people,
+    ...(missing_nodes === undefined ? [] : [marks(room.node === undefined ? [] : [room.node])]),
     [room.special && "lobby", room.permanent && "permanent", !room.settings.visible && "hidden", room.settings.crownsolo && "solo"].filter(Boolean).join(", "),
   ]);
-  list.replaceChildren(table(["Room", "People", ""], rows, "There is no such room."), make("p", { class: "count" }, `${rooms.length} of ${total}`));
+  const heads = ["Room", "People", ...(missing_nodes === undefined ? [] : ["Home"]), ""];
+  list.replaceChildren(table(heads, rows, "There is no such room."), make("p", { class: "count" }, `${rooms.length} of ${total}`));
 }
 
 async function guarded(what) {
@@ -64,7 +67,7 @@ async function open(view, name) {
   ]);
   view.replaceChildren(
     buttons(["← All rooms", () => guarded(() => show(view))]),
-    make("h2", {}, make("bdi", {}, name)),
+    make("h2", {}, make("bdi", {}, name), " ", room.node === undefined ? null : marks([room.node])),
     buttons(
       ["Clear chat", () => after(act("The chat is cleared.", "DELETE", "/room/chat", { query }))],
       ["Tell all …", () => notify(name)],

@@ -1,6 +1,7 @@
 // Users: the list, and the acts on them.
 
 import { call } from "/admin/api.js";
+import { marks } from "/admin/cluster.js";
 import { act, ask, ban, textField } from "/admin/dialogs.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
@@ -21,13 +22,14 @@ export async function show(view) {
 }
 
 async function fill(list, again) {
-  const { users, total } = await call("GET", "/users", { query: { search } });
+  const { users, total, missing_nodes } = await call("GET", "/users", { query: { search } });
   const after = async (done) => ((await done) ? again() : undefined);
   const rows = users.map((user) => [
     person(user),
     user.tag === null ? "" : make("bdi", { class: "tag" }, user.tag.text),
     make("bdi", {}, user.rooms.join(", ")),
     user.connections,
+    ...(missing_nodes === undefined ? [] : [marks(user.nodes)]),
     moment(user.since),
     buttons(
       ["Kick", () => after(kick(user))],
@@ -39,7 +41,7 @@ async function fill(list, again) {
     ),
   ]);
   list.replaceChildren(
-    table(["Who", "Tag", "Rooms", "Tabs", "Known since", ""], rows, "There is nobody like that."),
+    table(["Who", "Tag", "Rooms", "Tabs", ...(missing_nodes === undefined ? [] : ["Nodes"]), "Known since", ""], rows, "There is nobody like that."),
     make("p", { class: "count" }, `${users.length} of ${total}`),
   );
 }

@@ -3,6 +3,7 @@
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::receive_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
+use crate::hub::room::{Participant, Room};
 use crate::hub::room_log::append_joined;
 use crate::hub::Hub;
 use crate::wire::json::Span;
@@ -86,28 +87,19 @@ impl Hub {
         }
         self.stats.moves += 1;
         self.stats.conflated += u64::from(participant.pointer_moved);
-        self.queue_pointer(place, mover);
+        if let Some(at) = await_flush(room, participant, mover) {
+            self.queue_room_at(place, at);
+        }
     }
 
     /// Set the pointer position of a participant whose connection is at another node.
     pub(crate) fn move_participant(&mut self, place: RoomId, mover: ParticipantId, x: &[u8], y: &[u8]) {
-        if let Some(participant) = self.participants.get_mut(mover) {
-            participant.place(x, y);
-            self.queue_pointer(place, mover);
-        }
-    }
-
-    /// Request a flush of a room for a pointer that has moved.
-    #[inline]
-    fn queue_pointer(&mut self, place: RoomId, mover: ParticipantId) {
         let (Some(room), Some(participant)) = (self.rooms.get_mut(place), self.participants.get_mut(mover))
         else {
             return;
         };
-        if !participant.pointer_moved {
-            participant.pointer_moved = true;
-            room.movers.push(mover);
-            let at = participant.next_pointer_at.max(room.next_pointer_at);
+        participant.place(x, y);
+        if let Some(at) = await_flush(room, participant, mover) {
             self.queue_room_at(place, at);
         }
     }
@@ -161,4 +153,14 @@ impl Hub {
 #[cold]
 fn join_notes(t: &[u8], id: &[u8], played: &[u8]) -> Vec<u8> {
     [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", id, b",\"n\":", played, b"}]"].concat()
+}
+
+/// Let a pointer that has moved wait for a flush of its room; return when, unless it waits already.
+#[inline]
+fn await_flush(room: &mut Room, participant: &mut Participant, mover: ParticipantId) -> Option<u64> {
+    if std::mem::replace(&mut participant.pointer_moved, true) {
+        return None;
+    }
+    room.movers.push(mover);
+    Some(participant.next_pointer_at.max(room.next_pointer_at))
 }

@@ -7,7 +7,7 @@ use crate::hub::room_log::append_joined;
 use crate::hub::Hub;
 use crate::relay::fields::put_bytes;
 use crate::relay::item::{Described, Item, Origin};
-use crate::relay::message::{Kind, Played, Snapshot};
+use crate::relay::message::{Kind, Place, Played, Snapshot};
 use crate::relay::promotion::Records;
 use crate::relay::{Home, RoomRelay};
 use crate::slots::SlotId;
@@ -126,7 +126,7 @@ impl Hub {
         it.room = Some(room);
         it.participant = Some(participant);
         who.tabs.push(client);
-        let epoch = home.epoch;
+        let (epoch, position) = (home.epoch, home.position);
         let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
         let is_first = known.is_none();
         match known {
@@ -137,8 +137,7 @@ impl Hub {
             self.send_snapshot(room, origin.nid);
         }
         self.post_to(client, Kind::Entered, |out, stay| {
-            out.extend_from_slice(&epoch.to_le_bytes());
-            out.extend_from_slice(&stay.to_le_bytes());
+            Place { epoch, position, stay }.write(out);
             out.extend_from_slice(&participant.number().to_le_bytes());
         });
     }
@@ -151,23 +150,25 @@ impl Hub {
 
     /// Take a connection at an edge out of its room.
     pub(crate) fn leave_remote(&mut self, client: ClientId) {
-        if self.take_remote(client) {
-            self.post_to(client, Kind::Left, |out, stay| out.extend_from_slice(&stay.to_le_bytes()));
+        if let Some((epoch, position)) = self.take_remote(client) {
+            self.post_to(client, Kind::Left, |out, stay| Place { epoch, position, stay }.write(out));
         }
     }
 
-    /// Take a connection at an edge out of its room here; return whether it was in one.
-    fn take_remote(&mut self, client: ClientId) -> bool {
-        let Some(it) = self.clients.get_mut(client) else { return false };
-        let (Some(from), participant) = (it.room.take(), it.participant.take()) else { return false };
+    /// Take a connection at an edge out of its room here; return the reign and the position.
+    fn take_remote(&mut self, client: ClientId) -> Option<(u64, u64)> {
+        let it = self.clients.get_mut(client)?;
+        let (from, participant) = (it.room.take()?, it.participant.take());
         if let Some(participant) = self.participants.get_mut(participant) {
             participant.tabs.retain(|tab| *tab != client);
         }
         self.publish_room(from);
-        let Self { relay: Some(relay), rooms, .. } = self else { return false };
-        let Some(origin) = relay.remotes.get(&client).copied() else { return false };
+        let Self { relay: Some(relay), rooms, .. } = self else { return None };
+        let origin = relay.remotes.get(&client).copied()?;
         let room = rooms.get_mut(from).and_then(|room| room.relay.as_deref_mut());
+        let (mut epoch, mut position) = (0, 0);
         if let Some(home) = room.and_then(RoomRelay::home) {
+            (epoch, position) = (home.epoch, home.position);
             for (nid, count) in &mut home.nodes {
                 *count -= u32::from(*nid == origin.nid);
             }
@@ -175,7 +176,7 @@ impl Hub {
             // Nobody hears what follows: all that is one item, which no replica has.
             home.position += u64::from(home.nodes.is_empty());
         }
-        true
+        Some((epoch, position))
     }
 
     /// Take all connections at edges out of a room that is closed.
@@ -222,11 +223,11 @@ impl Hub {
         self.record_positions(room);
         self.publish_room(room);
         let it = self.rooms.get_mut(room).and_then(|room| room.relay.as_deref_mut());
-        let Some(epoch) = it.and_then(RoomRelay::home).map(|home| home.epoch) else { return };
+        let Some(home) = it.and_then(RoomRelay::home) else { return };
+        let (epoch, position) = (home.epoch, home.position);
         self.stats.sent_frames += 1;
         self.post_to(client, Kind::Participants, |out, stay| {
-            out.extend_from_slice(&epoch.to_le_bytes());
-            out.extend_from_slice(&stay.to_le_bytes());
+            Place { epoch, position, stay }.write(out);
             out.push(u8::from(sees_all));
             put_bytes(out, before);
             put_bytes(out, after);

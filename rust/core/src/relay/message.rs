@@ -106,6 +106,30 @@ impl Log<'_> {
     }
 }
 
+/// The place of a message about a stay in the stream of its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The reign of the room's home.
+    pub epoch: u64,
+    /// The number of items that the home had published before.
+    pub position: u64,
+    /// The stay of the connection.
+    pub stay: u32,
+}
+
+impl Place {
+    /// Append the place to a message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.epoch.to_le_bytes());
+        out.extend_from_slice(&self.position.to_le_bytes());
+        out.extend_from_slice(&self.stay.to_le_bytes());
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
+        Ok(Self { epoch: fields.u64()?, position: fields.u64()?, stay: fields.u32()? })
+    }
+}
+
 /// One of the hot messages that connections at an edge have sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Played<'a> {
@@ -216,10 +240,8 @@ pub enum Content<'a> {
     },
     /// See [`Kind::Participants`].
     Participants {
-        /// The reign of the room's home.
-        epoch: u64,
-        /// The stay of the connection.
-        stay: u32,
+        /// The stay, and where its room is.
+        place: Place,
         /// Whether hidden participants are included.
         sees_all: bool,
         /// The JSON before the entries.
@@ -229,15 +251,13 @@ pub enum Content<'a> {
     },
     /// See [`Kind::Entered`].
     Entered {
-        /// The reign of the room's home.
-        epoch: u64,
-        /// The stay of the connection.
-        stay: u32,
+        /// The stay, and where its room is.
+        place: Place,
         /// The home's number of the participant.
         participant: u32,
     },
-    /// See [`Kind::Left`]: the stay.
-    Left(u32),
+    /// See [`Kind::Left`].
+    Left(Place),
     /// See [`Kind::Close`].
     Close {
         /// The stay of the connection.
@@ -277,16 +297,13 @@ pub fn decode(message: &[u8]) -> Result<(Header, Content<'_>), Malformed> {
         Kind::Up => Content::Up(read_up(&mut fields)?),
         Kind::Snapshot => Content::Snapshot(read_snapshot(&mut fields)?),
         Kind::Participants => Content::Participants {
-            epoch: fields.u64()?,
-            stay: fields.u32()?,
+            place: Place::read(&mut fields)?,
             sees_all: fields.u8()? != 0,
             before: fields.bytes()?,
             after: fields.bytes()?,
         },
-        Kind::Entered => {
-            Content::Entered { epoch: fields.u64()?, stay: fields.u32()?, participant: fields.u32()? }
-        }
-        Kind::Left => Content::Left(fields.u32()?),
+        Kind::Entered => Content::Entered { place: Place::read(&mut fields)?, participant: fields.u32()? },
+        Kind::Left => Content::Left(Place::read(&mut fields)?),
     };
     if fields.is_empty() {
         Ok((header, content))

@@ -72,7 +72,7 @@ struct Visitor {
 }
 
 /// The part of a hub that has joined a cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Relay {
     nid: u16,
     inbox: Box<[u8]>,
@@ -86,8 +86,8 @@ pub(crate) struct Relay {
     /// The number of messages posted to all nodes.
     seq: u32,
     outbox: Outbox,
-    /// The time until which this node may publish, µs: then others may have declared it dead.
-    lease_until: u64,
+    /// The time until which this node may publish, µs: then others may have declared it dead; `None` for ever.
+    lease_until: Option<u64>,
     /// The replicas that wait for echoes.
     unechoed: Vec<RoomId>,
     nodes: AHashMap<u16, Node>,
@@ -131,6 +131,11 @@ impl Relay {
     /// Return the connection of a stay, if it is one of this node's and has not ended.
     fn visitor(&self, stay: u32) -> Option<ClientId> {
         self.stays.get(&stay).copied()
+    }
+
+    /// Return the connection of a stay, if it is in a replica by that stay.
+    fn inside(&self, stay: u32) -> Option<ClientId> {
+        self.visitor(stay).filter(|client| self.entered(*client) == Some(stay))
     }
 
     /// Return the connection of this node at the origin of an entry.

@@ -31,7 +31,7 @@ impl Hub {
             everybody: everybody.into(),
             rooms: rooms.into(),
             gap: gap.us(),
-            ..self.relay.take().map_or_else(Relay::new, |relay| relay.again(now))
+            ..self.relay.take().map_or_else(Relay::default, |relay| relay.again(now))
         };
         self.relay = Some(Box::new(relay));
         self.add_node(nid, inbox);
@@ -79,19 +79,13 @@ impl Hub {
         self.need_flush();
     }
 
-    /// Return whether publications wait for the connection to the broker.
-    #[must_use]
-    pub fn has_publications(&self) -> bool {
-        self.relay.as_ref().is_some_and(|relay| !relay.outbox.is_empty())
-    }
-
     /// Call `each` with channel and message of every publication that waits, in order, and forget them.
     ///
     /// Without a lease everything waits: others may have declared this node dead.
     pub fn drain_publications(&mut self, each: impl FnMut(&[u8], &[u8])) {
         let now = self.clock.now();
         if let Some(relay) = self.relay.as_mut() {
-            if relay.lease_until >= now {
+            if relay.may_publish(now) {
                 relay.outbox.drain(each);
             } else if relay.outbox.len() > MOST_HELD {
                 relay.outbox.drain(|_, _| ());
@@ -112,7 +106,7 @@ impl Hub {
     pub fn set_lease(&mut self, lasts: Option<Seconds>) {
         let now = self.clock.now();
         if let Some(relay) = &mut self.relay {
-            relay.lease_until = lasts.map_or(u64::MAX, |lasts| now + lasts.us());
+            relay.lease_until = lasts.map(|lasts| now + lasts.us());
             if !relay.outbox.is_empty() {
                 self.need_flush();
             }
@@ -270,29 +264,9 @@ impl Hub {
 }
 
 impl Relay {
-    fn new() -> Self {
-        Self {
-            nid: 0,
-            inbox: Box::default(),
-            old_inbox: Box::default(),
-            everybody: Box::default(),
-            rooms: Box::default(),
-            gap: 0,
-            seq: 0,
-            outbox: super::Outbox::default(),
-            lease_until: u64::MAX,
-            unechoed: Vec::new(),
-            nodes: super::AHashMap::default(),
-            heard: super::AHashMap::default(),
-            rooms_to_publish: Vec::new(),
-            nodes_to_publish: Vec::new(),
-            remotes: super::AHashMap::default(),
-            by_origin: super::AHashMap::default(),
-            visitors: super::AHashMap::default(),
-            stays: super::AHashMap::default(),
-            replicas: super::AHashMap::default(),
-            stats: RelayStats::default(),
-        }
+    /// Return whether no lease has ended.
+    fn may_publish(&self, now: u64) -> bool {
+        self.lease_until.is_none_or(|until| until >= now)
     }
 
     /// Return what remains if the node joins again: all but the numbers of its messages.
@@ -301,7 +275,7 @@ impl Relay {
     fn again(mut self, now: u64) -> Self {
         self.seq = 0;
         self.old_inbox = std::mem::take(&mut self.inbox);
-        if self.lease_until < now {
+        if !self.may_publish(now) {
             self.outbox.drain(|_, _| ());
         }
         self.heard.clear();

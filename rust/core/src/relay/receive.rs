@@ -4,7 +4,7 @@ use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::Hub;
 use crate::relay::fields::Fields;
 use crate::relay::item::Origin;
-use crate::relay::message::{decode, Content, Header, Kind, Played};
+use crate::relay::message::{decode, Content, Header, Kind, Place, Played};
 use crate::relay::Relay;
 use crate::wire::frame;
 
@@ -153,27 +153,36 @@ impl Hub {
                 }
                 (true, 0)
             }
-            Content::Participants { epoch, stay, sees_all, before, after } => {
-                let (reader, is_whole) = self.reader(nid, epoch, stay);
-                if let Some((client, room)) = reader {
+            Content::Participants { place, sees_all, before, after } => {
+                let Some(client) = self.visitor(place.stay) else { return Received::Applied };
+                let (is_complete, is_whole) = self.fits(nid, place);
+                // A connection that has not entered the room misses that.
+                let room = self.entered_room(place.stay);
+                if let Some(room) = room.filter(|_| is_complete) {
                     self.send_participants(client, room, before, after, sees_all);
                 }
-                (is_whole, epoch)
+                (is_whole && room.is_some(), place.epoch)
             }
-            Content::Entered { epoch, stay, participant } => {
-                return self.visitor(stay).map_or(Received::Applied, |_| Received::Entered {
-                    nid,
-                    stay,
-                    epoch,
-                    participant,
-                });
-            }
-            Content::Left(stay) => {
-                let Some(client) = self.visitor(stay) else { return Received::Applied };
-                if self.relay.as_ref().and_then(|it| it.entered(client)) == Some(stay) {
-                    self.leave(client);
+            Content::Entered { place, participant } => {
+                if self.visitor(place.stay).is_none() {
+                    return Received::Applied;
                 }
-                return Received::Left { nid, stay };
+                if self.fits(nid, place).0 {
+                    return Received::Entered { nid, stay: place.stay, epoch: place.epoch, participant };
+                }
+                (false, place.epoch)
+            }
+            Content::Left(place) => {
+                if self.visitor(place.stay).is_none() {
+                    return Received::Applied;
+                }
+                if self.fits(nid, place).1 {
+                    if let Some(client) = self.relay.as_ref().and_then(|it| it.inside(place.stay)) {
+                        self.leave(client);
+                    }
+                    return Received::Left { nid, stay: place.stay };
+                }
+                (false, place.epoch)
             }
             Content::Close { stay, code, reason } => {
                 return self.visitor(stay).map_or(Received::Applied, |_| Received::Close {
@@ -195,25 +204,17 @@ impl Hub {
         }
     }
 
-    /// Return the connection of a stay that is in a replica, and the replica, if nothing is missing there.
+    /// Return whether a replica has all that its home had published before a message about a stay.
     ///
     /// The second value is false if something is missing that must be reported.
-    fn reader(&mut self, nid: u16, epoch: u64, stay: u32) -> (Option<(ClientId, RoomId)>, bool) {
-        let Some(relay) = self.relay.as_deref() else { return (None, true) };
-        let client = relay.visitor(stay).filter(|client| relay.entered(*client) == Some(stay));
-        let room = relay.replicas.get(&(nid, epoch)).copied();
-        let Some((client, room)) = client.zip(room) else {
-            self.count_stale();
-            return (None, true);
-        };
-        let (is_complete, is_known) = self.is_complete(room);
-        (is_complete.then_some((client, room)), is_known)
+    fn fits(&mut self, nid: u16, place: Place) -> (bool, bool) {
+        let room = self.relay.as_deref().and_then(|it| it.replicas.get(&(nid, place.epoch)).copied());
+        room.map_or((false, true), |room| self.is_complete(room, place.position))
     }
 
-    fn count_stale(&mut self) {
-        if let Some(relay) = self.relay.as_deref_mut() {
-            relay.stats.stale += 1;
-        }
+    /// Return the replica that the connection of a stay is in.
+    fn entered_room(&self, stay: u32) -> Option<RoomId> {
+        self.clients.get(self.relay.as_deref()?.inside(stay)?)?.room
     }
 
     /// Return the connection of a stay; a stay that has ended is counted.

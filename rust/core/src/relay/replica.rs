@@ -183,14 +183,14 @@ impl Hub {
         stats.deliveries += (room.members.len() - participant.tabs.len()) as u64;
     }
 
-    /// Return whether a replica has all that its home has published; otherwise `tear` it.
+    /// Return whether a replica has all items up to the home's position; otherwise `tear` it.
     ///
     /// The second value is false if that must be reported.
-    pub(super) fn is_complete(&mut self, room: RoomId) -> (bool, bool) {
-        match self.replica_mut(room).map(|it| it.stand) {
-            Some(Stand::Whole) => (true, true),
-            Some(Stand::New) => (false, self.tear(room)),
-            Some(Stand::Torn) | None => (false, true),
+    pub(super) fn is_complete(&mut self, room: RoomId, position: u64) -> (bool, bool) {
+        match self.replica_mut(room).map(|it| (it.stand, it.position == position)) {
+            Some((Stand::Whole, true)) => (true, true),
+            Some((Stand::Whole | Stand::New, _)) => (false, self.tear(room)),
+            Some((Stand::Torn, _)) | None => (false, true),
         }
     }
 

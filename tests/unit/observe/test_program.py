@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fortepiano.upgrade import old_process
+from fortepiano.observe.program import command, environment
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_the_environment_is_looked_up_by_its_link(
     monkeypatch.setattr(sys, "argv", [str(two_versions / "current/bin/fortepiano"), "serve"])
     (two_versions / "current").unlink()
     (two_versions / "current").symlink_to(two_versions / "2.0")
-    command = old_process._command()
-    assert command[0] == str(two_versions / "current/bin/python")
-    assert command[-4:] == ["-m", "fortepiano", "serve", "--take-over"]
+    found = command()
+    assert found[0] == str(two_versions / "current/bin/python")
+    assert found[-3:] == ["-m", "fortepiano", "serve"]
 
 
 def test_a_link_to_the_command_is_followed(
@@ -43,14 +43,14 @@ def test_a_link_to_the_command_is_followed(
     link = two_versions / "bin" / "fortepiano"
     link.symlink_to("../current/bin/fortepiano")
     monkeypatch.setattr(sys, "argv", [str(link), "serve"])
-    python = Path(old_process._command()[0])
+    python = Path(command()[0])
     assert python.resolve() == two_versions / "1.0/bin/python"
 
 
 @pytest.mark.parametrize("name", ["fortepiano", "./fortepiano", "/nowhere/bin/fortepiano"])
 def test_other_commands_leave_the_interpreter(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [name, "serve"])
-    assert old_process._command()[0] == sys.executable
+    assert command()[0] == sys.executable
 
 
 def test_a_command_beside_a_python_of_the_system_is_none_of_an_environment(
@@ -58,14 +58,14 @@ def test_a_command_beside_a_python_of_the_system_is_none_of_an_environment(
 ) -> None:
     (two_versions / "1.0" / "pyvenv.cfg").unlink()
     monkeypatch.setattr(sys, "argv", [str(two_versions / "1.0/bin/fortepiano"), "serve"])
-    assert old_process._command()[0] == sys.executable
+    assert command()[0] == sys.executable
 
 
 def test_the_next_process_of_a_next_process_has_its_descriptor_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["-m", "serve", "--port", "1", "--take-over", "7"])
-    assert old_process._command()[-4:] == ["serve", "--port", "1", "--take-over"]
+    assert command()[-3:] == ["serve", "--port", "1"]
 
 
 OPTIONS = "import sys; print(*sys.flags, *sys.warnoptions, sorted(sys._xoptions))"
@@ -78,7 +78,7 @@ OPTIONS = "import sys; print(*sys.flags, *sys.warnoptions, sorted(sys._xoptions)
 )
 def test_the_interpreter_has_the_options_of_this_one_and_a_safe_path(options: list[str]) -> None:
     # In a process of its own, since an interpreter keeps its options.
-    told = "from fortepiano.upgrade import old_process; print(*old_process._options())"
+    told = "from fortepiano.observe import program; print(*program._options())"
     path = os.pathsep.join(sys.path)
     run = f"import sys; sys.path[:] = {path!r}.split({os.pathsep!r}); {told}"
     found = subprocess.run(
@@ -87,8 +87,8 @@ def test_the_interpreter_has_the_options_of_this_one_and_a_safe_path(options: li
     assert found[0] == "-P"
 
     def flags(some: list[str]) -> str:
-        command = [sys.executable, *some, "-c", OPTIONS]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        running = [sys.executable, *some, "-c", OPTIONS]
+        return subprocess.run(running, capture_output=True, text=True, check=True).stdout
 
     assert flags(found) == flags(["-P", *options])
 
@@ -105,6 +105,6 @@ def test_the_environment_names_no_working_folder(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if before is not None:
         monkeypatch.setenv("PYTHONPATH", before)
-    found = old_process._environment()
+    found = environment()
     assert (found.get("PYTHONPATH"), found.get("OTHER")) == (after, "kept")
     assert "WATCHDOG_PID" not in found
