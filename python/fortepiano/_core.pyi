@@ -1075,6 +1075,15 @@ class Hub:
             RuntimeError: The hub has not joined a cluster.
         """
 
+    def drop_remote(self, client: int) -> None:
+        """Take a client of another node out of its room without a word, before it is detached.
+
+        There it remains in the room's replica, until another home of the room has taken it in.
+
+        Args:
+            client: The client's number.
+        """
+
     def resnapshot(self, room: int, nid: int) -> None:
         """Send a node all that it must know of a room, after the node reported a gap.
 
@@ -1137,6 +1146,61 @@ class Hub:
         Returns:
             The participant's number here; None if the stay has ended, the client is closing, or
             there is no such replica.
+        """
+
+    def cut_replicas(self, nid: int | None) -> None:
+        """Let the clients of replicas hear each other at once, as the home cannot be reached.
+
+        The same happens by itself if notes do not come back from the home within 300 ms. What comes
+        back later is left out then. The next message of the home ends it.
+
+        Args:
+            nid: The number of the home; None for all homes.
+        """
+
+    def promote_replica(self, room: int) -> None:
+        """Make a replica a room of this node, with its participants and their clients here.
+
+        Args:
+            room: The number of the replica, which is that of the room from then on.
+        """
+
+    def set_record(self, room: int, record: bytes) -> None:
+        """Set what the next home of a room must know, in the room's stream.
+
+        Args:
+            room: The number of a room whose home is here.
+            record: What must be known, beside chat.
+        """
+
+    def add_line(self, room: int, line: bytes, most: int) -> None:
+        """Add a line of chat that the next home of a room must know, in the room's stream.
+
+        Args:
+            room: The number of a room whose home is here.
+            line: The line; empty to forget all lines.
+            most: How many lines are kept.
+        """
+
+    def records(self, room: int) -> tuple[bytes, list[bytes]]:
+        """Return what the home of a replica has set last, and the lines of chat, oldest first.
+
+        Args:
+            room: The number of the replica. Of another room nothing is known.
+        """
+
+    def entries(self, room: int) -> list[tuple[int, bytes]]:
+        """Return the participants of a room, and their entries of `ppl` (see `add_participant`).
+
+        Args:
+            room: The number of the room or replica.
+        """
+
+    def set_lease(self, seconds: float | None) -> None:
+        """Set for how long this node may publish; after that everything waits for the next call.
+
+        Args:
+            seconds: The time from now on; None for ever.
         """
 
     def hold(self, client: int) -> None:

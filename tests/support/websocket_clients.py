@@ -100,9 +100,18 @@ class Client:
         path: str = "/ws",
         address: str | None = None,
         agent: str | None = None,
+        node: Server | None = None,
     ) -> Client:
-        """Connect, and wait for the `b` that every connection begins with."""
-        node = server.next_node()
+        """Connect, and wait for the `b` that every connection begins with.
+
+        Args:
+            server: The server.
+            path: The path of the URL.
+            address: The loopback address to connect from.
+            agent: The name of the client.
+            node: The node of the server; by default the next one.
+        """
+        node = node or server.next_node()
         connection = await connect(
             node.ws_url + path,
             compression=None,

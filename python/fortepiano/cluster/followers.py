@@ -41,6 +41,10 @@ class Followers(Protocol):
         """Bring everything up to date: all messages of other nodes may have been lost."""
         ...
 
+    def on_down(self) -> None:
+        """Go on without other nodes."""
+        ...
+
     def on_node_joined(self, nid: int) -> None:
         """Take another node into account."""
         ...

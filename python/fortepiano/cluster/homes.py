@@ -57,6 +57,7 @@ class Homes:
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
+        is_alone: Whether no other node can be reached, so that nothing is asked.
         claims: The claims since the start by outcome: this node became the home (`granted`),
             another one was (`refused`), or the registry did not answer (`failed`).
     """
@@ -69,6 +70,7 @@ class Homes:
         when_saved: Callable[[Callable[[bool], object]], None],
     ) -> None:
         self.nid: int | None = None
+        self.is_alone = False
         self.claims = {"granted": 0, "refused": 0, "failed": 0}
         self._registry = registry
         self._run = run
@@ -78,6 +80,7 @@ class Homes:
         self._ending: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
+        self._is_failing = False
 
     def __len__(self) -> int:
         """Return the number of rooms of which this node is the home."""
@@ -104,10 +107,56 @@ class Homes:
         """
         is_ending = room in self._ending
         home = self._remembered(room)
-        if home is not None and (is_ending or room not in self._lines):
+        if self.is_alone:
+            call(home if self.is_own(room) else None)
+        elif home is not None and (is_ending or room not in self._lines):
             call(home)
         else:
             self._enqueue(room, partial(self._find, room, call))
+
+    def own(self) -> list[tuple[str, int]]:
+        """Return the rooms of this node, and the epochs of its reigns."""
+        return list(self._own.items())
+
+    def confirm(self, room: str, call: Callable[[Home | None], None]) -> None:
+        """Ask whether this node is still the home of one of its rooms.
+
+        The broker may have forgotten that, or have given the room to another node, if it has lost
+        its last changes. Of two homes the one with the greater epoch stays.
+
+        Args:
+            room: The room's name.
+            call: Called with the home; None if that cannot be found now, or is this node no more.
+        """
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._confirm(room, call, done))
+
+        self._enqueue(room, step)
+
+    async def _confirm(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        nid, epoch = self.nid, self._own.get(room)
+        home = None if epoch is None else await self._ask(room, epoch)
+        if epoch is not None and (nid, epoch) != (self.nid, self._own.get(room)):
+            home = None  # the room was left meanwhile
+        elif home is not None and home.nid == nid:
+            self._own[room] = home.epoch
+        elif home is not None:
+            del self._own[room]
+            self._remember(room, home)
+        call(home)
+        done()
+
+    def disown(self, room: str, epoch: int) -> None:
+        """End a reign of which only others know: its end was not heard."""
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._end(room, epoch, done))
+
+        if self._own.get(room) != epoch and room not in self._lines:
+            self._enqueue(room, step)
 
     def after(self, room: str, call: Callable[[], None]) -> None:
         """Call a function once all that is being asked about a room has been answered."""
@@ -193,14 +242,7 @@ class Homes:
         self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
     ) -> None:
         nid = self.nid
-        try:
-            home: Home | None = await self._registry.claim(room)
-        except Exception as error:
-            self.claims["failed"] += 1
-            _log.warning("the registry does not answer", why=str(error) or repr(error))
-            home = None
-        if home is not None:
-            self.claims["granted" if home.nid == nid else "refused"] += 1
+        home = await self._ask(room)
         if nid != self.nid:
             home = None  # this node has got another number meanwhile
         if home is not None and home.nid == nid:
@@ -210,6 +252,23 @@ class Homes:
             self._remember(room, home)
         call(home)
         done()
+
+    async def _ask(self, room: str, epoch: int = 0) -> Home | None:
+        try:
+            home = await self._registry.claim(room, epoch)
+        except Exception as error:
+            self.claims["failed"] += 1
+            self._note_failure(error)
+            return None
+        self.claims["granted" if home.nid == self.nid else "refused"] += 1
+        self._is_failing = False
+        return home
+
+    def _note_failure(self, error: Exception) -> None:
+        """Log that the registry does not answer, once until it does."""
+        if not self._is_failing:
+            _log.warning("the registry does not answer", why=str(error) or repr(error))
+        self._is_failing = True
 
     def _reign(
         self,
@@ -240,5 +299,5 @@ class Homes:
         try:
             await self._registry.release(room, epoch)
         except Exception as error:
-            _log.warning("the registry does not answer", why=str(error) or repr(error))
+            self._note_failure(error)
         done()

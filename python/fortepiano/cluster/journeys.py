@@ -6,7 +6,7 @@ order as on one node: all of the old room, then the answer to its `ch`, then the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Journeys"]
 
-_PATIENCE_SECONDS = 10.0
-"""How long a session waits for a room's home: longer than it takes to declare a node dead."""
+_PATIENCE_SECONDS = 10
+"""How long a session waits for a room's home: longer than it takes to declare a node dead.
+
+Counted by seconds, so that the time in which this node stands still counts little.
+"""
 
 _PAUSE_SECONDS = 0.25
 """The time after which a home that was not found is looked for again."""
@@ -49,6 +52,7 @@ class _Journey:
         room: The room to enter.
         wanted: Settings for the room, if it has to be created.
         is_placed: Whether the session enters in any case.
+        is_return: Whether the session is in the room, and only its home is another one now.
         stay: The stay of which the home has been asked.
         rounds: How often a node was not the home.
         refuge: The room into which the session was put meanwhile, if it may not enter.
@@ -59,6 +63,7 @@ class _Journey:
     room: str
     wanted: Any
     is_placed: bool
+    is_return: bool = False
     stay: OwnStay | None = None
     rounds: int = 0
     refuge: tuple[str, Any] = (AWKWARD, None)
@@ -112,9 +117,42 @@ class Journeys:
             journey.refuge = room, wanted
             return
         self._context.hub.hold(session.client)
-        journey = self._journeys[session] = _Journey(session, room, wanted, is_placed)
-        self._context.clock.later(_PATIENCE_SECONDS, partial(self._give_up, journey))
+        self._begin(_Journey(session, room, wanted, is_placed))
+
+    def follow(self, session: Session, room: str) -> None:
+        """Let a session go over to the new home of the room in which it is.
+
+        Until it is there, it plays in the room as it is here.
+        """
+        if session not in self._journeys:
+            self._begin(_Journey(session, room, None, is_placed=True, is_return=True))
+
+    def _begin(self, journey: _Journey) -> None:
+        self._journeys[journey.session] = journey
+        self._wait(journey, _PATIENCE_SECONDS)
         self._look(journey)
+
+    def _wait(self, journey: _Journey, seconds: int) -> None:
+        """Give up a journey that is not over after some seconds."""
+        if seconds == 0:
+            self._give_up(journey)
+        elif self._is_current(journey):
+            self._context.clock.later(1.0, partial(self._wait, journey, seconds - 1))
+
+    def look_again_for(self, stay: OwnStay) -> None:
+        """Look for the home of a room again, as the home that was asked is none any more."""
+        journey = self._asked(stay)
+        if journey is not None:
+            journey.stay = None
+            self._look(journey)
+
+    def look_again(self) -> None:
+        """Look for the homes of all rooms again, as the homes that were asked cannot answer."""
+        for journey in list(self._journeys.values()):
+            stay, journey.stay = journey.stay, None
+            if stay is not None:
+                self._stays.leave(stay)
+            self._look(journey)
 
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Keep a message of a session that is on its way; return False if it is not."""
@@ -139,7 +177,7 @@ class Journeys:
         if not self._is_current(journey):
             return
         stay = journey.session.stay
-        if stay is not None and stay.room == journey.room:
+        if stay is not None and stay.room == journey.room and not journey.is_return:
             self._arrive(journey)  # a full lobby has led to the room where the session is
         else:
             self._homes.find(journey.room, partial(self._on_home, journey))
@@ -152,7 +190,7 @@ class Journeys:
             self._settle(journey.room)
         elif home is not None and home.nid != self._homes.nid:
             self._ask(journey, home)
-        elif home is not None or not self._is_together():
+        elif home is not None or self._homes.is_alone or not self._is_together():
             self._arrive(journey)
             self._settle(journey.room)
         else:
@@ -179,6 +217,9 @@ class Journeys:
         """Let the session enter a room of this node, or be sent its room again."""
         session = journey.session
         del self._journeys[session]
+        if journey.is_return and session.participant is not None:
+            self._go_on(journey)  # the room is one of this node now
+            return
         handlers = self._handlers()
         enter = handlers.place if journey.is_placed else handlers.enter
         enter(session, journey.room, journey.wanted)
@@ -196,7 +237,9 @@ class Journeys:
 
     def on_entered(self, stay: OwnStay, participant: int) -> None:
         """Let a session go over into the room, in which it is a participant's tab from now on."""
-        self._handlers().leave(stay.session)
+        participating = stay.session.participant
+        is_apart = participating is not None and participating.room.name == stay.room
+        self._handlers().leave(stay.session, is_quiet=is_apart)
         self._stays.enter(stay, participant)
 
     def on_admitted(self, stay: OwnStay) -> None:
@@ -244,13 +287,13 @@ class Journeys:
         self._homes.forget(stay.room)
         journey = self._asked(stay)
         session = stay.session
-        is_there = session.stay is stay
+        if session.stay is stay:
+            self.follow(session, stay.room)
+            return
         self._stays.end(stay)
         if journey is not None:
             journey.stay = None
             self._look(journey)
-        elif is_there:
-            self._handlers().enter(session, stay.room, None)
 
     def _asked(self, stay: OwnStay) -> _Journey | None:
         """Return the journey on which a home was asked for a stay; None without one."""
@@ -266,6 +309,9 @@ class Journeys:
         if journey.stay is not None:
             self._stays.leave(journey.stay)
         self._homes.forget(journey.room)
+        if journey.is_return:
+            self._begin(replace(journey, stay=None, rounds=0))
+            return
         if session.is_in_room:
             text = "That room does not answer at the moment."
             self._context.outbound.send(session, [notice(text, Code.UNREACHABLE)])

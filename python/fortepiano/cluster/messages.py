@@ -28,11 +28,13 @@ __all__ = [
     "Join",
     "Leave",
     "Lost",
+    "Merge",
     "Message",
     "Move",
     "NotHome",
     "Notice",
     "Presence",
+    "Present",
     "Profile",
     "Redirect",
     "Refused",
@@ -208,6 +210,24 @@ class Lost(_Message):
     stays: list[int] = []
 
 
+class Merge(_Message):
+    """Edge to home: what people of the room said while their node was apart.
+
+    Attributes:
+        room: The room's name.
+        lines: The lines of chat, as JSON.
+    """
+
+    room: str
+    lines: list[bytes] = []
+
+
+class Present(_Message):
+    """Edge to home: all stays that the edge has anywhere; others have ended unheard."""
+
+    stays: list[int] = []
+
+
 class Unsynced(_Message):
     """Home to edge: messages of the edge are missing, so all its rooms here need a `Resync`."""
 
@@ -358,10 +378,12 @@ Message: TypeAlias = (
     | Join
     | Leave
     | Lost
+    | Merge
     | Move
     | NotHome
-    | Presence
     | Notice
+    | Presence
+    | Present
     | Profile
     | Redirect
     | Refused

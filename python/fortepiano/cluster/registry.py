@@ -128,8 +128,13 @@ class Registry(Protocol):
         """
         ...
 
-    async def claim(self, room: str) -> Home:
+    async def claim(self, room: str, epoch: int = 0) -> Home:
         """Return the home of a room; without one, this node becomes it.
+
+        Args:
+            room: The room's name.
+            epoch: The epoch of a reign of this node that the broker may have forgotten; 0 for none.
+                The reign goes on, unless there is one with a greater epoch.
 
         Raises:
             ForgottenError: This incarnation is no node any more.

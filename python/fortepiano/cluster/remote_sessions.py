@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
         Join,
         Leave,
         Message,
+        Present,
         Resync,
         Rights,
     )
     from fortepiano.cluster.profiles import Profiles
+    from fortepiano.cluster.records import Records
     from fortepiano.cluster.waits import Waits
     from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
@@ -89,6 +92,7 @@ class RemoteSessions:
         homes: The rooms of which this node is the home.
         mail: Posts messages to other nodes.
         profiles: The profiles of users.
+        records: Publishes what other nodes must know of rooms.
         waits: The sessions whose messages wait.
         handlers: Returns the handlers in force.
     """
@@ -99,6 +103,7 @@ class RemoteSessions:
         homes: Homes,
         mail: Mail,
         profiles: Profiles,
+        records: Records,
         waits: Waits,
         handlers: Callable[[], NodeHandlers],
     ) -> None:
@@ -106,8 +111,10 @@ class RemoteSessions:
         self._homes = homes
         self._mail = mail
         self._profiles = profiles
+        self._records = records
         self._waits = waits
         self._handlers = handlers
+        self._counts = Counter[str]()  # by room
         self._remotes: dict[tuple[int, int], _Remote] = {}
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
@@ -132,8 +139,11 @@ class RemoteSessions:
         self._expected.discard(key)
         room = self._context.directory.rooms.get(message.room)
         if room is None or self._homes.epoch(message.room) != message.epoch:
+            self._homes.disown(message.room, message.epoch)
             self._mail.post(nid, NotHome(message.stay))
             return
+        if not self._counts[message.room]:
+            self._records.begin(room)
         remote = self._open(nid, message)
         handlers, session = self._handlers(), remote.session
         self._profiles.arrive(session, nid, message)
@@ -166,6 +176,7 @@ class RemoteSessions:
         session = Session(client, connection, facts.user_id, is_bot=facts.is_bot)
         remote = _Remote(nid, message.stay, message.room, session)
         self._remotes[key] = self._by_session[session] = remote
+        self._counts[message.room] += 1
         return remote
 
     def on_leave(self, nid: int, message: Leave) -> None:
@@ -215,12 +226,37 @@ class RemoteSessions:
         """End all sessions of a node that is gone."""
         self._expected = {key for key in self._expected if key[0] != nid}
         for remote in self._of(nid):
-            self._end(remote, has_ended=True)
+            self._end(remote, has_ended=True, is_lost=True)
 
     def end_all(self) -> None:
-        """End all sessions: other nodes know nothing of this one any more."""
+        """End all sessions: their nodes cannot be reached."""
         for nid in {remote.nid for remote in self._remotes.values()}:
             self.on_node_gone(nid)
+
+    def on_present(self, nid: int, message: Present) -> None:
+        """End the sessions of a node that are not there any more."""
+        stays = set(message.stays)
+        for remote in self._of(nid):
+            if remote.stay not in stays:
+                self._end(remote, has_ended=True)
+
+    def await_all(self) -> set[str]:
+        """End all sessions, but await them: their nodes know nothing of this one any more.
+
+        Returns:
+            The names of their rooms.
+        """
+        self._expected.clear()
+        remotes = list(self._remotes.values())
+        for remote in remotes:
+            self._end(remote, is_awaited=True)
+        return {remote.room for remote in remotes}
+
+    def dismiss(self, room: str) -> None:
+        """Let all sessions in a room look for its home again, which this node is not any more."""
+        for remote in [one for one in self._remotes.values() if one.room == room]:
+            self._post(remote, Lost([remote.stay]))
+            self._end(remote, is_awaited=True)
 
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]
@@ -289,12 +325,27 @@ class RemoteSessions:
             self._context.hub.close(remote.session.client, code, reason)
             self._context.hub.detach(remote.session.client)
 
-    def _end(self, remote: _Remote, *, has_ended: bool = False) -> None:
-        self._depart(remote, has_ended=has_ended)
+    def _end(self, remote: _Remote, **how: bool) -> None:
+        self._depart(remote, **how)
         self._context.hub.detach(remote.session.client)
 
-    def _depart(self, remote: _Remote, *, has_ended: bool) -> None:
+    def _depart(
+        self,
+        remote: _Remote,
+        *,
+        has_ended: bool = False,
+        is_lost: bool = False,
+        is_awaited: bool = False,
+    ) -> None:
         self._waits.discard(remote.session)
-        self._handlers().depart(remote.session, has_ended=has_ended)
-        self._remotes.pop((remote.nid, remote.stay), None)
+        if is_awaited:
+            self._context.hub.drop_remote(remote.session.client)
+        self._handlers().depart(
+            remote.session, has_ended=has_ended, is_lost=is_lost, is_awaited=is_awaited
+        )
+        if self._remotes.pop((remote.nid, remote.stay), None) is not None:
+            self._counts[remote.room] -= 1
+            if not self._counts[remote.room]:
+                del self._counts[remote.room]
+                self._records.end(remote.room)
         self._by_session.pop(remote.session, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fortepiano.cluster.messages import Leave
@@ -29,12 +29,22 @@ class Replica:
         home: The home.
         room: The room's number in the hub.
         stays: The stays there, by number; those that have not begun yet included.
+        is_orphan: Whether the home is gone.
+        is_silent: Whether the home does not hear this node.
+        unsent: The messages that wait until a home of the room can be reached.
     """
 
     name: str
     home: Home
     room: int
     stays: dict[int, OwnStay]
+    is_orphan: bool = False
+    is_silent: bool = False
+    unsent: list[tuple[Session, bytes]] = field(default_factory=list["tuple[Session, bytes]"])
+
+    def people(self) -> list[Session]:
+        """Return the sessions that are in the room."""
+        return [one.session for one in self.stays.values() if one.session.stay is one]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -75,6 +85,10 @@ class Stays:
         """Return a stay by its number; None if it has ended."""
         return self._stays.get(number)
 
+    def numbers(self) -> list[int]:
+        """Return the numbers of all stays."""
+        return list(self._stays)
+
     def replicas(self, nid: int | None = None) -> list[Replica]:
         """Return all replicas, or those of one node."""
         return [one for one in self._replicas.values() if nid in (None, one.home.nid)]
@@ -82,6 +96,11 @@ class Stays:
     def replica(self, epoch: int) -> Replica | None:
         """Return a replica by the epoch of its home."""
         return self._replicas.get(epoch)
+
+    def named(self, room: str) -> Replica | None:
+        """Return the replica of a room that has people here; None without one."""
+        found = (one for one in self._replicas.values() if one.name == room)
+        return next((one for one in found if one.people()), None)
 
     def begin(self, session: Session, room: str, home: Home) -> OwnStay:
         """Prepare a stay: from now on the session gets what the home sends to it.
@@ -148,5 +167,17 @@ class Stays:
         del replica.stays[stay.number]
         if not replica.stays:
             self._hub.close_room(replica.room)
-            self._bus.unsubscribe(self._channel(replica.home.epoch))
-            del self._replicas[replica.home.epoch]
+            self._forget(replica)
+
+    def _forget(self, replica: Replica) -> None:
+        self._bus.unsubscribe(self._channel(replica.home.epoch))
+        del self._replicas[replica.home.epoch]
+
+    def release(self, replica: Replica) -> None:
+        """End all stays in a replica that is a room of this node from now on."""
+        for stay in replica.stays.values():
+            del self._stays[stay.number]
+            if stay.session.stay is stay:
+                stay.session.stay = None
+            self._hub.end_stay(stay.number)
+        self._forget(replica)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config.rules import QuotaClass
     from fortepiano.model.participant import Participant
+    from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
 
@@ -189,6 +190,10 @@ class Elsewhere(Protocol):
         """Note that others see a user differently now, or that the user has other flags."""
         ...
 
+    def note_chat(self, room: Room) -> None:
+        """Note that the chat of a room has changed."""
+        ...
+
     def note_rights(self, session: Session) -> None:
         """Note that a session has the rights of another scope now."""
         ...
@@ -267,6 +272,9 @@ class Alone:
         """Do nothing."""
 
     def note_user(self, user: User) -> None:
+        """Do nothing."""
+
+    def note_chat(self, room: Room) -> None:
         """Do nothing."""
 
     def note_rights(self, session: Session) -> None:

@@ -37,8 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterNode"]
 
-_RENEWALS = 3
+_RENEWALS = 6
 """How often a lease is renewed while it lasts."""
+
+_LEASE_SHARE = 5 / 6
+"""The part of a lease, by this node's own clock, in which it publishes.
+
+After that it asks first: others may have declared it dead.
+"""
 
 _PAUSES = 0.5, 2.0
 """The bounds of the pause after a failure: all nodes lose a broker at the same moment; seconds."""
@@ -126,6 +132,7 @@ class ClusterNode:
         self._bus_has_tried = asyncio.Event()
         self._is_serving = False  # whether anybody may have seen the time
         self._steer_at = 0.0
+        self._asked = 0.0  # when it was asked for a number
         self._wakes = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -223,6 +230,7 @@ class ClusterNode:
                 await (self._renew() if self.registry.nid else self._join())
             except ForgottenError:
                 self._set_alone("others have declared it dead, or the broker has lost everything")
+                self._wakes.set()
             except (TakenError, StartError, *FAILURES) as error:
                 self._set_alone(self._reason(error)[0])
 
@@ -272,6 +280,7 @@ class ClusterNode:
         until = self._loop.time() + self._lease_seconds + _LOOK_SECONDS
         is_first = True
         while True:
+            self._asked = self._loop.time()
             try:
                 return await self.registry.join(self._description)
             except TakenError as error:
@@ -341,6 +350,7 @@ class ClusterNode:
         inbox = self._inbox(joined.nid)
         self._hub.join_cluster(joined.nid, inbox, self._everybody, self.rooms, self._gap_ms)
         self.bus.move_inbox(inbox)
+        self._take_lease(self._asked)
         self._members.joined(joined.nid, joined.nodes, self._loop.time())
         self._note_members(joined.nodes)
         self._registry_trouble = ""
@@ -356,8 +366,9 @@ class ClusterNode:
         Raises:
             ForgottenError: This incarnation is no node any more.
         """
-        poll = self._members.polling()
+        poll, asked = self._members.polling(), self._loop.time()
         renewed = await self.registry.renew()
+        self._take_lease(asked)
         self._note_members(renewed.nodes)
         for node in self._members.polled(poll, renewed.nodes, self._loop.time()):
             if await self.registry.bury(node):
@@ -367,6 +378,15 @@ class ClusterNode:
         if self._registry_trouble:
             self._registry_trouble = ""
             _log.info("the registry answers again", node=self.name)
+
+    def _take_lease(self, asked: float) -> None:
+        """Publish for as long as others take this node to live.
+
+        Args:
+            asked: When the lease was asked for, by the loop's clock.
+        """
+        lasts = self._lease_seconds * _LEASE_SHARE - (self._loop.time() - asked)
+        self._hub.set_lease(max(lasts, 0.0))
 
     async def _follow_time(self) -> None:
         """Follow the broker's clock: at once before anybody is there, slowly from then on."""
@@ -386,8 +406,11 @@ class ClusterNode:
     def _on_down(self, why: str) -> None:
         self._bus_trouble = why
         self._bus_has_tried.set()
+        self.followers.on_down()
 
     def _on_event(self, event: Event) -> None:
+        if event[0] == "unheard":
+            self._wakes.set()  # to see whether that node is there
         if event[0] != "registry":
             self.followers.on_event(event)
             return

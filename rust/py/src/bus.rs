@@ -163,7 +163,11 @@ pub unsafe extern "C" fn fortepiano_bus_drain(hub: *mut Hub, bus: *mut Connectio
     unsafe {
         with(bus, (), |bus| {
             let hub = &mut *hub;
-            hub.drain_publications(|channel, message| bus.publish(channel, message));
+            if bus.is_open() {
+                hub.drain_publications(|channel, message| bus.publish(channel, message));
+            } else {
+                bus.stats.dropped += hub.discard_publications();
+            }
         });
     }
 }
@@ -246,12 +250,19 @@ fn pack(py: Python<'_>, state: State) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("received", PyBytes::new(py, &state.received))?;
     dict.set_item("outbox", PyBytes::new(py, &state.outbox))?;
+    dict.set_item("asked", state.asked)?;
+    dict.set_item("unheard", state.unheard)?;
     Ok(dict)
 }
 
 fn unpack(packed: &Bound<'_, PyAny>) -> PyResult<State> {
     let dict = packed.cast::<PyDict>()?;
-    Ok(State { received: needed(dict, "received")?, outbox: needed(dict, "outbox")? })
+    Ok(State {
+        received: needed(dict, "received")?,
+        outbox: needed(dict, "outbox")?,
+        asked: needed(dict, "asked")?,
+        unheard: needed(dict, "unheard")?,
+    })
 }
 
 fn counters<'py>(py: Python<'py>, bus: &Connection) -> PyResult<Bound<'py, PyDict>> {
@@ -276,6 +287,9 @@ fn step(py: Python<'_>, hub: &mut Hub, bus: &mut Connection) -> PyResult<Option<
             if let Some(event) = relay::event(py, hub.receive_publication(channel, message))? {
                 return Ok(Some((EVENT, event)));
             }
+        } else if let Incoming::Unheard(nid) = incoming {
+            let event = ("unheard", nid).into_pyobject(py)?;
+            return Ok(Some((EVENT, event.into_any().unbind())));
         } else {
             return Ok(Some((ANSWER, answer(py, incoming)?)));
         }
@@ -291,6 +305,7 @@ fn answer(py: Python<'_>, incoming: Incoming<'_>) -> PyResult<Py<PyAny>> {
         Incoming::Beat(text) => bytes("beat", text)?,
         Incoming::Subscribed(channel) => bytes("subscribed", channel)?,
         Incoming::Unsubscribed(channel) => bytes("unsubscribed", channel)?,
+        Incoming::Unheard(nid) => ("unheard", nid).into_pyobject(py)?,
         Incoming::Fault(fault) => ("broken", fault.to_string()).into_pyobject(py)?,
         Incoming::Reply(tokens) => match tokens[..] {
             [Token::Error(text)] => ("error", String::from_utf8_lossy(text)).into_pyobject(py)?,

@@ -312,6 +312,10 @@ impl Hub {
         of_cluster(self.get_mut().attach_remote(nid, stay))
     }
 
+    fn drop_remote(&mut self, client: i64) {
+        self.get_mut().drop_remote(slot(client));
+    }
+
     fn resnapshot(&mut self, room: i64, nid: u16) {
         self.get_mut().resnapshot(slot(room), nid);
     }
@@ -334,6 +338,36 @@ impl Hub {
 
     fn enter_replica(&mut self, stay: u32, room: i64, participant: u32) -> Option<u32> {
         self.get_mut().enter_replica(stay, slot(room), participant).map(SlotId::number)
+    }
+
+    fn cut_replicas(&mut self, nid: Option<u16>) {
+        self.get_mut().cut_replicas(nid);
+    }
+
+    fn promote_replica(&mut self, room: i64) {
+        self.get_mut().promote_replica(slot(room));
+    }
+
+    fn set_record(&mut self, room: i64, record: &[u8]) {
+        self.get_mut().set_record(slot(room), record);
+    }
+
+    fn add_line(&mut self, room: i64, line: &[u8], most: u16) {
+        self.get_mut().add_line(slot(room), line, most);
+    }
+
+    fn records<'py>(&self, py: Python<'py>, room: i64) -> (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>) {
+        let (record, lines) = self.get().records(slot(room));
+        (PyBytes::new(py, record), lines.map(|line| PyBytes::new(py, line)).collect())
+    }
+
+    fn entries<'py>(&self, py: Python<'py>, room: i64) -> Vec<(u32, Bound<'py, PyBytes>)> {
+        let entries = self.get().entries(slot(room));
+        entries.map(|(id, head)| (id.number(), PyBytes::new(py, head))).collect()
+    }
+
+    fn set_lease(&mut self, seconds: Option<f64>) {
+        self.get_mut().set_lease(seconds.map(Seconds));
     }
 
     fn hold(&mut self, client: i64) {

@@ -1,6 +1,6 @@
 //! The state of the relay that one process hands to the next, for Python.
 
-use fortepiano_core::relay::handover::{HomeState, RelayState, ReplicaState};
+use fortepiano_core::relay::handover::{EchoesState, HomeState, RelayState, ReplicaState};
 use fortepiano_core::slots::SlotId;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -42,14 +42,31 @@ fn enter_again(hub: &mut Hub, client: i64, room: i64, participant: i64) {
 }
 
 #[pyfunction]
-fn pack_replica<'py>(py: Python<'py>, hub: &Hub, room: i64) -> Option<(bool, Bound<'py, PyBytes>)> {
-    hub.get().replica_state(slot(room)).map(|it| (it.is_whole, PyBytes::new(py, &it.snapshot)))
+fn pack_replica<'py>(py: Python<'py>, hub: &Hub, room: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Some(state) = hub.get().replica_state(slot(room)) else { return Ok(None) };
+    let dict = PyDict::new(py);
+    dict.set_item("is_whole", state.is_whole)?;
+    dict.set_item("snapshot", PyBytes::new(py, &state.snapshot))?;
+    dict.set_item("is_cut", state.echoes.is_cut)?;
+    let sent = state
+        .echoes
+        .sent
+        .iter()
+        .map(|(stay, at, payload, is_played)| (*stay, *at, PyBytes::new(py, payload), *is_played));
+    dict.set_item("unechoed", sent.collect::<Vec<_>>())?;
+    Ok(Some(dict))
 }
 
 #[pyfunction]
-fn unpack_replica(hub: &mut Hub, room: i64, packed: (bool, Vec<u8>)) {
-    let (is_whole, snapshot) = packed;
-    hub.get_mut().restore_replica(slot(room), &ReplicaState { is_whole, snapshot });
+fn unpack_replica(hub: &mut Hub, room: i64, packed: &Bound<'_, PyDict>) -> PyResult<()> {
+    let (is_cut, sent) = (needed(packed, "is_cut")?, needed(packed, "unechoed")?);
+    let state = ReplicaState {
+        is_whole: needed(packed, "is_whole")?,
+        snapshot: needed(packed, "snapshot")?,
+        echoes: EchoesState { is_cut, sent },
+    };
+    hub.get_mut().restore_replica(slot(room), &state);
+    Ok(())
 }
 
 #[pyfunction]

@@ -10,7 +10,7 @@ use crate::hub::room::Participant;
 use crate::hub::Hub;
 use crate::relay::item::Described;
 use crate::relay::message::{decode, Content, Header, Kind, Snapshot};
-use crate::relay::{Heard, Home, Relay, Replica, RoomRelay, Stand};
+use crate::relay::{Heard, Relay, Replica, RoomRelay, Stand};
 use crate::slots::{SlotId, Slots};
 
 /// Participants of other versions with greater numbers get new ones.
@@ -48,6 +48,17 @@ pub struct ReplicaState {
     pub is_whole: bool,
     /// The room as a message of its home; empty if nothing is known.
     pub snapshot: Vec<u8>,
+    /// The messages of connections here that the home has not sent back.
+    pub echoes: EchoesState,
+}
+
+/// The messages of connections here that the home has not sent back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EchoesState {
+    /// Whether it is known that the home cannot be reached.
+    pub is_cut: bool,
+    /// Stay, time (µs of the hub's clock) and message, and whether people here have heard it; in order.
+    pub sent: Vec<(u32, u64, Vec<u8>, bool)>,
 }
 
 impl Hub {
@@ -99,10 +110,6 @@ impl Hub {
         }
     }
 
-    fn home_mut(&mut self, room: RoomId) -> Option<&mut Home> {
-        self.rooms.get_mut(room)?.relay.as_deref_mut()?.home()
-    }
-
     /// Put a connection at an edge into a room, as its node knows already.
     pub fn restore_remote(&mut self, client: ClientId, room: RoomId, participant: ParticipantId) {
         self.seat_remote(client, room, participant);
@@ -113,9 +120,9 @@ impl Hub {
     pub fn replica_state(&self, room: RoomId) -> Option<ReplicaState> {
         let it = self.rooms.get(room)?;
         let RoomRelay::Replica(replica) = it.relay.as_deref()? else { return None };
-        let is_whole = replica.stand == Stand::Whole;
+        let (is_whole, echoes) = (replica.stand == Stand::Whole, replica.echoes.state());
         if replica.stand == Stand::New {
-            return Some(ReplicaState { is_whole, snapshot: Vec::new() });
+            return Some(ReplicaState { is_whole, snapshot: Vec::new(), echoes });
         }
         let numbers = replica.home_numbers();
         let known = it.participants.iter().filter_map(|id| Some((*numbers.get(id)?, *id)));
@@ -129,7 +136,8 @@ impl Hub {
             let described = self.participants[id].described(id);
             Described { number, ..described }.write(&mut snapshot);
         }
-        Some(ReplicaState { is_whole, snapshot })
+        replica.records.write(&mut snapshot);
+        Some(ReplicaState { is_whole, snapshot, echoes })
     }
 
     /// Make a replica, which was just opened, what it was; nobody is in it yet.
@@ -141,6 +149,7 @@ impl Hub {
         if let Some(replica) = self.replica_mut(room).filter(|_| !state.is_whole) {
             replica.stand = Stand::Torn;
         }
+        self.restore_echoes(room, &state.echoes);
     }
 
     /// Return the home's number of the participant of a stay in a replica, for [`Hub::enter_replica`].

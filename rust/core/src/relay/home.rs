@@ -8,6 +8,7 @@ use crate::hub::Hub;
 use crate::relay::fields::put_bytes;
 use crate::relay::item::{Described, Item, Origin};
 use crate::relay::message::{Kind, Place, Played, Snapshot};
+use crate::relay::promotion::Records;
 use crate::relay::{Home, RoomRelay};
 use crate::slots::SlotId;
 use crate::wire::frame;
@@ -52,6 +53,7 @@ impl Hub {
                     rests_until: 0,
                     queued: false,
                     nodes: Vec::new(),
+                    records: Records::default(),
                 })));
             }
         }
@@ -93,6 +95,7 @@ impl Hub {
             for id in members {
                 participants[*id].described(*id).write(out);
             }
+            home.records.write(out);
         });
         relay.stats.snapshots += 1;
         self.need_flush();
@@ -147,16 +150,29 @@ impl Hub {
         Some((origin, (home.epoch, home.position), is_first))
     }
 
+    /// Take a connection at an edge out of its room, which goes on there until another home has it.
+    pub fn drop_remote(&mut self, client: ClientId) {
+        self.take_remote(client);
+        self.forget_remote(client);
+    }
+
     /// Take a connection at an edge out of its room.
     pub(crate) fn leave_remote(&mut self, client: ClientId) {
-        let Some(it) = self.clients.get_mut(client) else { return };
-        let (Some(from), participant) = (it.room.take(), it.participant.take()) else { return };
+        if let Some((epoch, position)) = self.take_remote(client) {
+            self.post_to(client, Kind::Left, |out, stay| Place { epoch, position, stay }.write(out));
+        }
+    }
+
+    /// Take a connection at an edge out of its room here; return the reign and the position.
+    fn take_remote(&mut self, client: ClientId) -> Option<(u64, u64)> {
+        let it = self.clients.get_mut(client)?;
+        let (from, participant) = (it.room.take()?, it.participant.take());
         if let Some(participant) = self.participants.get_mut(participant) {
             participant.tabs.retain(|tab| *tab != client);
         }
         self.publish_room(from);
-        let Self { relay: Some(relay), rooms, .. } = self else { return };
-        let Some(origin) = relay.remotes.get(&client).copied() else { return };
+        let Self { relay: Some(relay), rooms, .. } = self else { return None };
+        let origin = relay.remotes.get(&client).copied()?;
         let room = rooms.get_mut(from).and_then(|room| room.relay.as_deref_mut());
         let (mut epoch, mut position) = (0, 0);
         if let Some(home) = room.and_then(RoomRelay::home) {
@@ -168,7 +184,7 @@ impl Hub {
             // Nobody hears what follows: all that is one item, which no replica has.
             home.position += u64::from(home.nodes.is_empty());
         }
-        self.post_to(client, Kind::Left, |out, stay| Place { epoch, position, stay }.write(out));
+        Some((epoch, position))
     }
 
     /// Take all connections at edges out of a room that is closed.
