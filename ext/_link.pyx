@@ -334,6 +334,7 @@ cdef class BusLink:
     cdef object resume_callback
     cdef readonly bint is_behind
     cdef bint is_held
+    cdef dict packed
 
     def __cinit__(self):
         self.bus = fortepiano_bus_new()
@@ -354,7 +355,11 @@ cdef class BusLink:
     def connection_made(self, transport):
         self.transport = transport
         transport.set_write_buffer_limits(MOST_UNSENT)
-        fortepiano_bus_reset(self.bus)
+        if self.packed is None:
+            fortepiano_bus_reset(self.bus)
+        else:
+            # Before the loop reads anything: what has come before is handled first.
+            self.unpack()
 
     def get_buffer(self, Py_ssize_t sizehint):
         cdef size_t room = 0
@@ -433,12 +438,13 @@ cdef class BusLink:
         self.write()
 
     def fileno(self):
-        # Bytes in the transport's own buffer cannot go along.
-        if not self.is_held or self.transport is None or self.transport.is_closing():
+        transport = self.transport
+        if not self.is_held or transport is None or transport.is_closing():
             return -1
-        if self.transport.get_write_buffer_size():
+        # Bytes in the transport's own buffer cannot go along, nor can the state of TLS.
+        if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object") is not None:
             return -1
-        return self.transport.get_extra_info("socket").fileno()
+        return transport.get_extra_info("socket").fileno()
 
     def pack(self):
         fortepiano_bus_drain(self.engine.hub, self.bus)
@@ -447,11 +453,17 @@ cdef class BusLink:
             raise MemoryError
         return taken
 
-    def unpack(self, dict packed):
-        if fortepiano_bus_unpack(self.bus, <void *><PyObject *>packed) == FAILED:
-            raise ValueError("the state of a connection to the broker is not understood")
+    def restore(self, dict packed):
+        self.packed = packed
+
+    cdef int unpack(self) except -1:
+        cdef int32_t outcome = fortepiano_bus_unpack(self.bus, <void *><PyObject *>self.packed)
+        self.packed = None
+        if outcome == FAILED:
+            self.answer(("broken", "the state of the connection is not understood"))
+            return 0
         self.write()
-        self.run_steps()
+        return self.run_steps()
 
     cdef int fall_behind(self, bint is_behind) except -1:
         if is_behind != self.is_behind and self.transport is not None:

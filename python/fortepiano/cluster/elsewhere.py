@@ -11,6 +11,7 @@ from fortepiano.cluster.arrivals import Arrivals
 from fortepiano.cluster.asking import Asking
 from fortepiano.cluster.changes import Changes
 from fortepiano.cluster.everybody import Everybody
+from fortepiano.cluster.handover import Handover
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.islands import Islands
 from fortepiano.cluster.journeys import Journeys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from fortepiano.cluster.bus import Bus
     from fortepiano.cluster.registry import Home, Registry
+    from fortepiano.model.elsewhere import Postponed
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Cluster"]
 
 _BYE = b'{"m":"bye"}'
-
-_BYE_SECONDS = 2.0
-"""How long a client that has said `bye` waits for the home of its room."""
 
 
 class Cluster:
@@ -59,6 +58,7 @@ class Cluster:
     Attributes:
         asking: Asks other nodes what an operator wants to know.
         watching: Gets what happens on other nodes.
+        handover: Hands everything over to another process of this node.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Cluster:
         )
         self._arrivals = Arrivals(parts)
         self._changes = Changes(parts, self._arrivals)
+        self.handover = Handover(parts, self._arrivals, waits)
         self._show()
 
     def _show(self) -> None:
@@ -169,6 +170,7 @@ class Cluster:
         if has_ended:
             self._journeys.discard(session)
             self._waits.discard(session)
+            self.handover.discard(session)
         if isinstance(session.stay, OwnStay):
             self._stays.leave(session.stay, has_ended=has_ended)
 
@@ -190,14 +192,13 @@ class Cluster:
         """
         if not self.forward(session, _BYE):
             return False
-        self._context.hub.hold(session.client)
-        end = session.connection.close
-        self._context.clock.later(_BYE_SECONDS, lambda: end(code) if session.user else None)
+        self.handover.let_leave(session, code)
         return True
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Let a message wait while it is decided where its session goes."""
-        return self._journeys.postpone(session, handle) or self._waits.postpone(session, handle)
+        is_kept = self._journeys.postpone(session, message)
+        return is_kept or self._waits.postpone(session, message.handle)
 
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call a function once it is known which node is the home of a room."""

@@ -81,6 +81,15 @@ class Everybody:
             messages.ErrandDone: lambda _, message: self.errands.on_done(message),
         }
 
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Let no message wait for answers of other nodes."""
+        self._presences.hurry(is_hurried=is_hurried)
+        self.errands.hurry(is_hurried=is_hurried)
+
+    def next_question(self, least: int = 0) -> int:
+        """Return the number of the next question, which is not below another number."""
+        return self._presences.next_number(least)
+
     def on_room_closed(self, name: str) -> None:
         """Let others show a room no more, and let any node be its home."""
         epoch = self._homes.epoch(name)

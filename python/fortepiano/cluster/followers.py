@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from fortepiano.cluster.asking import Asking
     from fortepiano.cluster.bus import Event
+    from fortepiano.cluster.handover import Handover
     from fortepiano.cluster.watching import Watching
 
 __all__ = ["Followers"]
@@ -20,6 +21,9 @@ class Followers(Protocol):
 
     watching: Watching
     """Gets what happens on other nodes."""
+
+    handover: Handover
+    """Hands everything over to another process of this node."""
 
     def is_home(self, room_name: str) -> bool:
         """Tell whether this node is the home of a room."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from fortepiano.cluster.node_state import HomesState
 from fortepiano.cluster.registry import Home
 from fortepiano.observe.logs import logger
 
@@ -81,6 +82,7 @@ class Homes:
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
         self._is_failing = False
+        self._is_held = False
 
     def __len__(self) -> int:
         """Return the number of rooms of which this node is the home."""
@@ -189,7 +191,41 @@ class Homes:
         epoch = self._own.pop(room, None)
         if epoch is not None:
             self._ending[room] = epoch
+            if not self._is_held:
+                self._enqueue(room, partial(self._release, room, epoch))
+
+    # An upgrade
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being asked of the registry."""
+        return not self._lines
+
+    def hold(self) -> None:
+        """End no reign until `let_go`: another process may do so."""
+        self._is_held = True
+
+    def let_go(self) -> None:
+        """End reigns again."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        for room, epoch in list(self._ending.items()):
             self._enqueue(room, partial(self._release, room, epoch))
+
+    def state(self) -> HomesState:
+        """Return everything for another process."""
+        return HomesState(dict(self._own), dict(self._ending), dict(self._known))
+
+    def restore(self, nid: int, state: HomesState) -> None:
+        """Go on where another process was, after `let_go`.
+
+        Args:
+            nid: The number of this node.
+            state: The result of `state` there.
+        """
+        self.nid = nid
+        self._own, self._ending, self._known = state.own, state.ending, state.known
 
     def _remembered(self, room: str) -> Home | None:
         epoch = self._ending.pop(room, None)

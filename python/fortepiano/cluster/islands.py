@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fortepiano.cluster.messages import Merge
+from fortepiano.model.elsewhere import Postponed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +133,8 @@ class Islands:
             else:
                 self._journeys.on_lost(stay)
         for session, raw in unsent:
-            self._journeys.postpone(session, partial(self._handle, session, raw))
+            handle = partial(self._handle, session, raw)
+            self._journeys.postpone(session, Postponed(raw, handle))
 
     def _lose(self, replica: Replica) -> None:
         """Let the people of a replica, of which too little is known, enter their room anew."""
@@ -299,6 +301,26 @@ class Islands:
         """Forget a room that is closed."""
         self._awaited.pop(name, None)
         self._since.pop(name, None)
+
+    # An upgrade
+
+    def since(self) -> dict[str, int]:
+        """Return when rooms became rooms of this node; milliseconds since 1970."""
+        return dict(self._since)
+
+    def restore(self, since: dict[str, int]) -> None:
+        """Go on where another process was, with rooms and replicas that are here already.
+
+        Args:
+            since: The result of `since` there.
+        """
+        self._since = since
+        for room in self._context.directory.rooms.values():
+            if not all(participant.tabs for participant in room.participants.values()):
+                self.await_people(room.name, _AGAIN_SECONDS)
+        for replica in self._stays.replicas():
+            if replica.is_orphan:
+                self.orphan(replica)
 
     # Messages to a home that cannot be reached
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.cluster.messages import Join
+from fortepiano.cluster.node_state import JourneyState
 from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
@@ -18,12 +19,13 @@ from fortepiano.protocol.notices import notice
 from fortepiano.protocol.user_profile import SessionFacts, profile_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fortepiano.cluster.homes import Homes
     from fortepiano.cluster.mail import Mail
     from fortepiano.cluster.registry import Home
     from fortepiano.cluster.stays import OwnStay, Stays
+    from fortepiano.model.elsewhere import Postponed
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
@@ -67,7 +69,7 @@ class _Journey:
     stay: OwnStay | None = None
     rounds: int = 0
     refuge: tuple[str, Any] = (AWKWARD, None)
-    waiting: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
+    waiting: list[Postponed] = field(default_factory=list["Postponed"])
 
 
 class Journeys:
@@ -101,6 +103,8 @@ class Journeys:
         self._settle = settle
         self._is_together = is_together
         self._journeys: dict[Session, _Journey] = {}
+        self._is_held = False
+        self._held: list[_Journey] = []
 
     def start(self, session: Session, room: str, wanted: Any, *, is_placed: bool) -> None:
         """Let a session go into a room.
@@ -154,11 +158,11 @@ class Journeys:
                 self._stays.leave(stay)
             self._look(journey)
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Keep a message of a session that is on its way; return False if it is not."""
         journey = self._journeys.get(session)
         if journey is not None:
-            journey.waiting.append(handle)
+            journey.waiting.append(message)
         return journey is not None
 
     def discard(self, session: Session) -> None:
@@ -170,6 +174,66 @@ class Journeys:
     def _is_current(self, journey: _Journey) -> bool:
         return self._journeys.get(journey.session) is journey
 
+    # An upgrade
+
+    def hold(self) -> None:
+        """Look for no more homes until `let_go`: another process may do so."""
+        self._is_held = True
+
+    def let_go(self) -> None:
+        """Look for all homes again."""
+        self._is_held = False
+        held, self._held = self._held, []
+        for journey in held:
+            self._look(journey)
+
+    def states(self, indexes: Mapping[Session, int]) -> list[JourneyState]:
+        """Return all journeys for another process.
+
+        Args:
+            indexes: The indexes of sessions.
+        """
+        return [
+            JourneyState(
+                indexes[journey.session],
+                journey.room,
+                journey.wanted,
+                journey.is_placed,
+                journey.is_return,
+                None if journey.stay is None else journey.stay.number,
+                journey.rounds,
+                journey.refuge,
+                [(message.raw, message.is_binary) for message in journey.waiting],
+            )
+            for journey in self._journeys.values()
+        ]
+
+    def restore(
+        self,
+        states: Iterable[JourneyState],
+        sessions: Sequence[Session],
+        postponed: Callable[[Session, bytes, bool], Postponed],
+    ) -> None:
+        """Go on with journeys of another process.
+
+        Args:
+            states: The journeys.
+            sessions: The sessions by their indexes.
+            postponed: Returns a message of a session that waits, which may be binary.
+        """
+        for state in states:
+            session = sessions[state.session]
+            journey = _Journey(session, state.room, state.wanted, state.is_placed, state.is_return)
+            journey.stay = None if state.stay is None else self._stays.get(state.stay)
+            journey.rounds, journey.refuge = state.rounds, state.refuge or journey.refuge
+            journey.waiting = [postponed(session, *message) for message in state.waiting]
+            if not journey.is_return:
+                self._context.hub.hold(session.client)
+            self._journeys[session] = journey
+            self._wait(journey, _PATIENCE_SECONDS)
+            if journey.stay is None:
+                self._look(journey)
+
     # The way
 
     def _look(self, journey: _Journey) -> None:
@@ -177,7 +241,9 @@ class Journeys:
         if not self._is_current(journey):
             return
         stay = journey.session.stay
-        if stay is not None and stay.room == journey.room and not journey.is_return:
+        if self._is_held:
+            self._held.append(journey)
+        elif stay is not None and stay.room == journey.room and not journey.is_return:
             self._arrive(journey)  # a full lobby has led to the room where the session is
         else:
             self._homes.find(journey.room, partial(self._on_home, journey))
@@ -230,8 +296,8 @@ class Journeys:
         session = journey.session
         if session not in self._journeys:
             self._context.hub.release(session.client)
-        for handle in journey.waiting:
-            handle()  # waits again, if the one before began another journey
+        for message in journey.waiting:
+            message.handle()  # waits again, if the one before began another journey
 
     # Answers of the home
 

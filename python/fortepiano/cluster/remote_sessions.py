@@ -19,10 +19,14 @@ from fortepiano.cluster.messages import (
     Refused,
     Standing,
 )
+from fortepiano.cluster.node_state import RemoteState
+from fortepiano.model.permissions import permissions_of
 from fortepiano.model.session import Session
+from fortepiano.native import enter_again
+from fortepiano.protocol.user_profile import SessionFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from fortepiano.cluster.homes import Homes
     from fortepiano.cluster.mail import Mail
@@ -169,7 +173,7 @@ class RemoteSessions:
             self._end(remote, has_ended=True)
         self._mail.post(nid, ErrandDone(message.stay, is_home))
 
-    def _open(self, nid: int, message: Join | Errand) -> _Remote:
+    def _open(self, nid: int, message: Join | Errand | RemoteState) -> _Remote:
         client = self._context.hub.attach_remote(nid, message.stay)
         key, facts = (nid, message.stay), message.session
         connection = _RemoteConnection(partial(self._close, key))
@@ -178,6 +182,73 @@ class RemoteSessions:
         self._remotes[key] = self._by_session[session] = remote
         self._counts[message.room] += 1
         return remote
+
+    # An upgrade
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, in the order of `states`."""
+        return list(self._by_session)
+
+    def states(self) -> list[RemoteState]:
+        """Return all sessions for another process."""
+        outbound, room_list = self._context.outbound, self._context.room_list
+        readers = set(outbound.custom_readers()), set(room_list.readers())
+        return [
+            RemoteState(
+                remote.nid,
+                remote.stay,
+                remote.room,
+                SessionFacts.of(session),
+                remote.is_answered,
+                remote.standing,
+                remote.caused,
+                *(session in some for some in readers),
+            )
+            for session, remote in self._by_session.items()
+        ]
+
+    def restore(self, states: Iterable[RemoteState]) -> list[Session]:
+        """Go on with the sessions of another process, which are in no rooms yet.
+
+        Args:
+            states: The sessions, whose users are here already.
+
+        Raises:
+            KeyError: A user is not here.
+        """
+        for state in states:
+            remote = self._open(state.nid, state)
+            remote.is_answered, remote.standing = state.is_answered, state.standing
+            remote.caused = state.caused
+            self._restore(remote.session, state)
+        return self.sessions()
+
+    def _restore(self, session: Session, state: RemoteState) -> None:
+        context, scope = self._context, state.session.scope
+        user = session.user = context.directory.users[session.user_id]
+        session.is_known_by_token = state.session.is_known_by_token
+        session.scope, session.permissions = scope, permissions_of(scope)
+        context.hub.start_session(session.client, user.quota)
+        plays = "playNotesAnywhere" in session.permissions
+        context.hub.set_privileges(
+            session.client, plays_anywhere=plays, unlimited=scope is not None
+        )
+        if state.hears_custom:
+            context.outbound.start_custom(session)
+        if state.hears_list:
+            context.room_list.resume(session)
+
+    def enter_again(self) -> None:
+        """Let the hub know which sessions are in which rooms, as their nodes do."""
+        hub, rooms = self._context.hub, self._context.directory.rooms
+        for name in self._counts:
+            if name in rooms:
+                self._records.begin(rooms[name])
+        for session in self._by_session:
+            participant = session.participant
+            if participant is not None:
+                enter_again(hub, session.client, participant.room.number, participant.number)
+                self.note_participant(participant)
 
     def on_leave(self, nid: int, message: Leave) -> None:
         """Remove a session that has left."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fortepiano.cluster.messages import Leave
+from fortepiano.cluster.node_state import ReplicaState, StayState
+from fortepiano.config.rules import QuotaClass
 from fortepiano.model.elsewhere import Stay
+from fortepiano.native import pack_replica, stay_participant, unpack_replica
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fortepiano.cluster.bus import Bus
     from fortepiano.cluster.mail import Mail
+    from fortepiano.cluster.node_state import PackedReplica
     from fortepiano.cluster.registry import Home
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
@@ -172,6 +176,69 @@ class Stays:
     def _forget(self, replica: Replica) -> None:
         self._bus.unsubscribe(self._channel(replica.home.epoch))
         del self._replicas[replica.home.epoch]
+
+    # An upgrade
+
+    @property
+    def last(self) -> int:
+        """The last number of a stay."""
+        return self._last
+
+    def states(self, indexes: Mapping[Session, int]) -> list[ReplicaState]:
+        """Return all replicas, and the stays there, for another process.
+
+        Args:
+            indexes: The indexes of sessions.
+        """
+        return [self._state(replica, indexes) for replica in self._replicas.values()]
+
+    def _state(self, replica: Replica, indexes: Mapping[Session, int]) -> ReplicaState:
+        return ReplicaState(
+            replica.name,
+            replica.home,
+            cast("PackedReplica", pack_replica(self._hub, replica.room)),
+            [
+                StayState(
+                    stay.number,
+                    indexes[stay.session],
+                    stay_participant(self._hub, stay.number),
+                    stay.is_holder,
+                    None if stay.quota is None else (stay.quota.allowance, stay.quota.max),
+                )
+                for stay in replica.stays.values()
+            ],
+            replica.is_orphan,
+            replica.is_silent,
+            [(indexes[it], raw) for it, raw in replica.unsent if it in indexes],
+        )
+
+    def restore(
+        self, last: int, states: Iterable[ReplicaState], sessions: Sequence[Session]
+    ) -> None:
+        """Go on with the replicas of another process.
+
+        Args:
+            last: The last number of a stay.
+            states: The replicas.
+            sessions: The sessions by their indexes.
+        """
+        self._last = last
+        for state in states:
+            replica = self._open(state.name, state.home)
+            unpack_replica(self._hub, replica.room, dict(state.packed))
+            replica.is_orphan, replica.is_silent = state.is_orphan, state.is_silent
+            replica.unsent = [(sessions[index], raw) for index, raw in state.unsent]
+            for stay in state.stays:
+                self._restore(replica, stay, sessions[stay.session])
+
+    def _restore(self, replica: Replica, state: StayState, session: Session) -> None:
+        stay = OwnStay(room=replica.name, number=state.number, session=session, replica=replica)
+        stay.is_holder = state.is_holder
+        stay.quota = None if state.quota is None else QuotaClass(*state.quota)
+        self._stays[stay.number] = replica.stays[stay.number] = stay
+        self._hub.begin_stay(session.client, stay.number)
+        if state.participant is not None:
+            self.enter(stay, state.participant)
 
     def release(self, replica: Replica) -> None:
         """End all stays in a replica that is a room of this node from now on."""

@@ -18,7 +18,22 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
 
-__all__ = ["Alone", "Elsewhere", "Stay"]
+__all__ = ["Alone", "Elsewhere", "Postponed", "Stay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A message of a client that waits.
+
+    Attributes:
+        raw: The message.
+        handle: Handles it.
+        is_binary: Whether it is no JSON.
+    """
+
+    raw: bytes
+    handle: Callable[[], object]
+    is_binary: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -110,7 +125,7 @@ class Elsewhere(Protocol):
         """
         ...
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Let a message wait while it is decided where its session goes.
 
         Args:
@@ -227,7 +242,7 @@ class Alone:
         """Return False: no session is in a room of another node."""
         return False
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Return False: it is always known where a session goes."""
         return False
 

@@ -76,6 +76,7 @@ class ClusterNode:
         bus: The connection to the broker; it is started once the node has a number.
         rooms: The beginning of the channels of rooms; the epoch follows.
         followers: The part that hears of other nodes; to be set before `start`.
+        hub: The hub.
         nodes: All nodes, this one too, as the registry has last named them.
         differences: In what this node differs from others, a line each.
         names: The names of the other nodes, by their numbers.
@@ -90,7 +91,7 @@ class ClusterNode:
         self, engine: Engine, settings: Settings, name: str, description: Description
     ) -> None:
         cluster, channels = settings.cluster, f"{{{settings.store.prefix}}}"
-        self._hub = engine.owner
+        self.hub = engine.owner
         self._loop = asyncio.get_running_loop()
         self._place = without_secrets(cluster.url)
         try:
@@ -133,6 +134,7 @@ class ClusterNode:
         self._is_serving = False  # whether anybody may have seen the time
         self._steer_at = 0.0
         self._asked = 0.0  # when it was asked for a number
+        self._lease_until = 0.0
         self._wakes = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -332,14 +334,19 @@ class ClusterNode:
         Returns:
             In what this node differs from others now; nothing while it is alone.
         """
-        self._description, nid = describe_again(self._description, settings), self.registry.nid
-        if self.trouble:
-            return []
+        self._description = describe_again(self._description, settings)
+        return [] if self.trouble else await self._join_again()
+
+    async def _join_again(self) -> list[str]:
+        """Tell other nodes what this one is now; return in what it differs from them."""
+        nid, asked = self.registry.nid, self._loop.time()
         try:
             joined = await self.registry.join(self._description)
         except (TakenError, *FAILURES):
             return []  # the next join tells them
-        if joined.nid != nid:
+        if joined.nid == nid:
+            self._take_lease(asked)
+        else:
             self.registry.nid = 0  # others have buried this node, so that it has to begin anew
             self._wakes.set()
         self._note_members(joined.nodes)
@@ -348,7 +355,7 @@ class ClusterNode:
     def _be_node(self, joined: Joined) -> None:
         """Take up the number that the registry has given."""
         inbox = self._inbox(joined.nid)
-        self._hub.join_cluster(joined.nid, inbox, self._everybody, self.rooms, self._gap_ms)
+        self.hub.join_cluster(joined.nid, inbox, self._everybody, self.rooms, self._gap_ms)
         self.bus.move_inbox(inbox)
         self._take_lease(self._asked)
         self._members.joined(joined.nid, joined.nodes, self._loop.time())
@@ -385,13 +392,56 @@ class ClusterNode:
         Args:
             asked: When the lease was asked for, by the loop's clock.
         """
-        lasts = self._lease_seconds * _LEASE_SHARE - (self._loop.time() - asked)
-        self._hub.set_lease(max(lasts, 0.0))
+        self._lease_until = asked + self._lease_seconds * _LEASE_SHARE
+        self.hub.set_lease(self.lease_left)
+
+    # An upgrade
+
+    @property
+    def lease_left(self) -> float:
+        """How long this node may publish without renewing its lease; seconds."""
+        return max(self._lease_until - self._loop.time(), 0.0)
+
+    @property
+    def incarnations(self) -> dict[int, str]:
+        """The incarnations of the other nodes, by their numbers."""
+        return self._members.incarnations()
+
+    def resume(self, nid: int, incarnation: str, lease_left: float) -> None:
+        """Be the node that another process of this server is.
+
+        Args:
+            nid: Its number.
+            incarnation: Its incarnation.
+            lease_left: How long it may publish without renewing its lease; seconds.
+        """
+        self.registry.nid, self.registry.incarnation = nid, incarnation
+        inbox = self._inbox(nid)
+        self.hub.join_cluster(nid, inbox, self._everybody, self.rooms, self._gap_ms)
+        self.bus.move_inbox(inbox)
+        self._lease_until = self._loop.time() + lease_left
+        self.hub.set_lease(lease_left)
+        self._has_bus = True
+
+    def resume_members(self, nodes: list[Node]) -> None:
+        """Know the other nodes that the other process has known."""
+        self._members.joined(self.registry.nid, nodes, self._loop.time())
+        self._registry_trouble = ""
+
+    def go_on(self) -> None:
+        """Keep this node in the cluster from now on; others learn of the new process at once."""
+        self._is_serving = True
+        self._task = self._loop.create_task(self._work_on(), name="cluster")
+
+    async def _work_on(self) -> None:
+        if self.registry.nid:
+            await self._join_again()
+        await self._work()
 
     async def _follow_time(self) -> None:
         """Follow the broker's clock: at once before anybody is there, slowly from then on."""
-        offset = await offset_of(self._client.execute_command, self._hub.now_us)
-        (self._hub.steer_clock if self._is_serving else self._hub.set_clock)(offset)
+        offset = await offset_of(self._client.execute_command, self.hub.now_us)
+        (self.hub.steer_clock if self._is_serving else self.hub.set_clock)(offset)
         self._steer_at = self._loop.time() + PERIOD_SECONDS
 
     # Called by the bus and by the list of members
@@ -422,7 +472,7 @@ class ClusterNode:
 
     def _on_node(self, nid: int, name: str) -> None:
         self.names[nid] = name
-        self._hub.add_node(nid, self._inbox(nid))
+        self.hub.add_node(nid, self._inbox(nid))
         self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
@@ -430,4 +480,4 @@ class ClusterNode:
     def _on_node_gone(self, nid: int, why: str) -> None:
         _log.info("a node is gone", node=self.names.pop(nid), nid=nid, why=why)
         self.followers.on_node_gone(nid)
-        self._hub.remove_node(nid)
+        self.hub.remove_node(nid)
