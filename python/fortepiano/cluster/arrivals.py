@@ -72,6 +72,7 @@ class Arrivals:
         return {
             messages.Profile: lambda _, message: parts.profiles.adopt(message),
             messages.Merge: lambda _, message: parts.islands.on_merge(message),
+            messages.Handed: parts.islands.on_handed,
             messages.Lost: lambda _, message: self._lose(message.stays),
             messages.Unsynced: lambda nid, _: self._on_unsynced(nid),
             messages.Ask: parts.asking.on_ask,

@@ -15,6 +15,7 @@ from fortepiano.cluster.handover import Handover
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.islands import Islands
 from fortepiano.cluster.journeys import Journeys
+from fortepiano.cluster.leaving import Leaving
 from fortepiano.cluster.mail import Mail
 from fortepiano.cluster.parts import Parts
 from fortepiano.cluster.profiles import Profiles
@@ -59,6 +60,7 @@ class Cluster:
         asking: Asks other nodes what an operator wants to know.
         watching: Gets what happens on other nodes.
         handover: Hands everything over to another process of this node.
+        leaving: Hands rooms over to other nodes.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Cluster:
         self._arrivals = Arrivals(parts)
         self._changes = Changes(parts, self._arrivals)
         self.handover = Handover(parts, self._arrivals, waits)
+        self.leaving = Leaving(parts)
         self._show()
 
     def _show(self) -> None:

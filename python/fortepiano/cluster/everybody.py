@@ -40,6 +40,7 @@ class Everybody:
 
     Attributes:
         nodes: The numbers of the other nodes that live.
+        stopping: Those of nodes that stop soon.
         listings: The list of rooms.
         errands: Messages of staff about rooms of other nodes.
     """
@@ -59,6 +60,7 @@ class Everybody:
         self._mail = mail
         self._handlers = handlers
         self.nodes: set[int] = set()
+        self.stopping: set[int] = set()
         self._presences = Presences(context, mail, waits, handlers, self.nodes)
         self.errands = Errands(context, homes, stays, mail, waits, settle)
         self.listings = Listings(context, homes, mail, self._on_room_ended)
@@ -66,6 +68,7 @@ class Everybody:
     def on_node_gone(self, nid: int) -> None:
         """Wait for no answer of a node that is gone, and show its rooms no more."""
         self.nodes.discard(nid)
+        self.stopping.discard(nid)
         self._presences.on_node_gone(nid)
         self.listings.on_node_gone(nid)
 
@@ -78,6 +81,7 @@ class Everybody:
             messages.RoomsWanted: listings.on_wanted,
             messages.WhoIs: presences.on_who_is,
             messages.Presence: presences.on_presence,
+            messages.Stopping: lambda nid, _: self.stopping.add(nid),
             messages.ErrandDone: lambda _, message: self.errands.on_done(message),
         }
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.asking import Asking
     from fortepiano.cluster.bus import Event
     from fortepiano.cluster.handover import Handover
+    from fortepiano.cluster.leaving import Leaving
     from fortepiano.cluster.watching import Watching
 
 __all__ = ["Followers"]
@@ -24,6 +25,9 @@ class Followers(Protocol):
 
     handover: Handover
     """Hands everything over to another process of this node."""
+
+    leaving: Leaving
+    """Hands rooms over to other nodes."""
 
     def is_home(self, room_name: str) -> bool:
         """Tell whether this node is the home of a room."""

@@ -151,13 +151,47 @@ class Homes:
         call(home)
         done()
 
+    def hand(self, room: str, nid: int, call: Callable[[Home | None], None]) -> None:
+        """Give one of this node's rooms to another node.
+
+        Args:
+            room: The room's name.
+            nid: The number of the other node.
+            call: Called with the new home, at the moment at which this node is the home no more;
+                None if it stays the home, or has not been it.
+        """
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._hand(room, nid, call, done))
+
+        self._enqueue(room, step)
+
+    async def _hand(
+        self, room: str, nid: int, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        epoch, home = self._own.get(room), None
+        if epoch is not None:
+            try:
+                home = await self._registry.hand(room, epoch, nid)
+            except Exception as error:
+                self._note_failure(error)
+        if home is not None and self._own.get(room) == epoch:
+            del self._own[room]
+            self._remember(room, home)
+        call(home)
+        done()
+
     def disown(self, room: str, epoch: int) -> None:
-        """End a reign of which only others know: its end was not heard."""
+        """End a reign of which only others know: its end, or its beginning, was not heard.
+
+        Of a room that another node is about to hand over, this one will hear.
+        """
 
         def step(done: Callable[[], None]) -> None:
             self._run(self._end(room, epoch, done))
 
-        if self._own.get(room) != epoch and room not in self._lines:
+        is_unknown = room not in self._known and room not in self._lines
+        if self._own.get(room) != epoch and is_unknown:
             self._enqueue(room, step)
 
     def after(self, room: str, call: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.cluster.messages import Merge
+from fortepiano.cluster.messages import Handed, Merge
 from fortepiano.model.elsewhere import Postponed
 
 if TYPE_CHECKING:
@@ -285,11 +285,32 @@ class Islands:
         if lines:
             self._mail.post(home.nid, Merge(room.name, lines))
         self._remotes.dismiss(room.name)
+        self._lead(room)
+
+    def _lead(self, room: Room) -> None:
+        """Let the people of a room go over to another node, which is its home now."""
         tabs = [tab for each in room.participants.values() for tab in each.tabs]
         for tab in tabs:
             self._journeys.follow(tab, room.name)
         if not tabs:
             self._handlers().remove_awaited(room)
+
+    def hand_over(self, room: Room) -> None:
+        """Let the people of a room, which was handed to another node, go over to it."""
+        self._since.pop(room.name, None)
+        self._awaited.pop(room.name, None)
+        self._remotes.forget(room.name)
+        self._lead(room)
+
+    def on_handed(self, nid: int, message: Handed) -> None:
+        """Find the home of a room that the node before has handed over, perhaps to this one."""
+        replica = self._stays.replica(message.epoch)
+        self._homes.forget(message.room)
+        if replica is not None and replica.home.nid == nid:
+            self.orphan(replica)
+        elif message.nid == self._homes.nid:
+            # Nobody is there any more.
+            self._homes.find(message.room, lambda _home: self._settle(message.room))
 
     def on_merge(self, message: Merge) -> None:
         """Add to the chat of a room what was said elsewhere."""

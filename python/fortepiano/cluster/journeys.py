@@ -131,6 +131,11 @@ class Journeys:
         if session not in self._journeys:
             self._begin(_Journey(session, room, None, is_placed=True, is_return=True))
 
+    @property
+    def has_returns(self) -> bool:
+        """Whether sessions are on their way to the new home of their room."""
+        return any(journey.is_return for journey in self._journeys.values())
+
     def _begin(self, journey: _Journey) -> None:
         self._journeys[journey.session] = journey
         self._wait(journey, _PATIENCE_SECONDS)

@@ -24,6 +24,7 @@ __all__ = [
     "Errand",
     "ErrandDone",
     "Forward",
+    "Handed",
     "Happened",
     "Join",
     "Leave",
@@ -43,6 +44,7 @@ __all__ = [
     "Rooms",
     "RoomsWanted",
     "Standing",
+    "Stopping",
     "Told",
     "Unsynced",
     "Watch",
@@ -127,10 +129,12 @@ class Leave(_Message):
     Attributes:
         stay: The stay.
         has_ended: Whether the connection has ended.
+        is_stop: Whether it has ended as the edge stops, so that a crown lies reserved for its user.
     """
 
     stay: int
     has_ended: bool = False
+    is_stop: bool = False
 
 
 class Move(_Message):
@@ -208,6 +212,24 @@ class Lost(_Message):
     """Home to edge: the home does not know these stays, so their sessions have to enter again."""
 
     stays: list[int] = []
+
+
+class Handed(_Message):
+    """Home to edge: another node is the home of a room from now on.
+
+    Attributes:
+        room: The room's name.
+        epoch: The reign that is over.
+        nid: The number of the new home.
+    """
+
+    room: str
+    epoch: int
+    nid: int
+
+
+class Stopping(_Message):
+    """Node to all nodes: the node stops soon, and takes no more homes."""
 
 
 class Merge(_Message):
@@ -374,6 +396,7 @@ Message: TypeAlias = (
     | Errand
     | ErrandDone
     | Forward
+    | Handed
     | Happened
     | Join
     | Leave
@@ -392,6 +415,7 @@ Message: TypeAlias = (
     | Rooms
     | RoomsWanted
     | Standing
+    | Stopping
     | Told
     | Unsynced
     | Watch

@@ -81,6 +81,14 @@ class RedisRegistry:
         held, nid, node = await self._run_as_node("claim", room, epoch)
         return Home(int(held), int(nid), node.decode())
 
+    async def hand(self, room: str, epoch: int, nid: int) -> Home | None:
+        """Give the home of a room to another node; see `Registry.hand`."""
+        what, *found = await self._run("hand", self.nid, self.incarnation, room, epoch, nid)
+        if what != b"home":
+            return None
+        held, _, node = found
+        return Home(int(held), nid, node.decode())
+
     async def release(self, room: str, epoch: int) -> bool:
         """End a reign of this node; see `Registry.release`."""
         answer = await self._run("release", self.nid, self.incarnation, room, epoch)

@@ -133,6 +133,21 @@ local function claim(nid, incarnation, room, asserted)
     return {'home', epoch, nid, name}
 end
 
+-- Give the home of a room to another node, unless the reign is over or that node is gone.
+local function hand(nid, incarnation, room, epoch, to)
+    local of, name = string.match(redis.call('HGET', NIDS, to) or '', '^(%S+) (.*)$')
+    local held = epoch .. ' ' .. nid .. ' ' .. incarnation
+    if redis.call('HGET', HOMES, room) ~= held or not of or remaining(to) == 0 then
+        return {'kept'}
+    end
+    local last = tonumber(redis.call('GET', EPOCH) or 0)
+    local next_epoch = string.format('%.0f', math.max(last + 1, now))
+    redis.call('SET', EPOCH, next_epoch)
+    redis.call('HSET', HOMES, room, next_epoch .. ' ' .. to .. ' ' .. of)
+    publish({kind = 'claimed', room = room, epoch = next_epoch, nid = to, node = name})
+    return {'home', next_epoch, to, name}
+end
+
 local function release(nid, incarnation, room, epoch)
     local held = epoch .. ' ' .. nid .. ' ' .. incarnation
     if redis.call('HGET', HOMES, room) ~= held then return {'kept'} end
@@ -167,6 +182,7 @@ local function look(...)
 end
 
 local transitions = {
-    look = look, join = join, renew = renew, claim = claim, release = release, bury = bury, leave = leave,
+    look = look, join = join, renew = renew, claim = claim, hand = hand, release = release, bury = bury,
+    leave = leave,
 }
 return transitions[transition](unpack(ARGV, 3))

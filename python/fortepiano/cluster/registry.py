@@ -141,6 +141,19 @@ class Registry(Protocol):
         """
         ...
 
+    async def hand(self, room: str, epoch: int, nid: int) -> Home | None:
+        """Give the home of a room to another node.
+
+        Args:
+            room: The room's name.
+            epoch: The reign of this node, which ends.
+            nid: The number of the other node.
+
+        Returns:
+            The new home; None if that reign was over, or that node is gone.
+        """
+        ...
+
     async def release(self, room: str, epoch: int) -> bool:
         """End a reign of this node; return false if it has ended before."""
         ...

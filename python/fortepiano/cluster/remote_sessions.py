@@ -255,7 +255,7 @@ class RemoteSessions:
         self._expected.discard((nid, message.stay))
         remote = self._remotes.get((nid, message.stay))
         if remote is not None:
-            self._end(remote, has_ended=message.has_ended)
+            self._end(remote, has_ended=message.has_ended, is_lost=message.is_stop)
 
     def on_forward(self, nid: int, message: Forward) -> None:
         """Handle a message of a session about its room."""
@@ -325,9 +325,22 @@ class RemoteSessions:
 
     def dismiss(self, room: str) -> None:
         """Let all sessions in a room look for its home again, which this node is not any more."""
-        for remote in [one for one in self._remotes.values() if one.room == room]:
+        for remote in self._in(room):
             self._post(remote, Lost([remote.stay]))
+        self.forget(room)
+
+    def forget(self, room: str) -> None:
+        """End all sessions in a room whose nodes know that this one is not its home any more."""
+        for remote in self._in(room):
             self._end(remote, is_awaited=True)
+
+    def nodes_in(self, room: str) -> list[int]:
+        """Return the nodes with sessions in a room, the one with the most of them first."""
+        counts = Counter(remote.nid for remote in self._in(room))
+        return sorted(counts, key=lambda nid: (-counts[nid], nid))
+
+    def _in(self, room: str) -> list[_Remote]:
+        return [one for one in self._remotes.values() if one.room == room]
 
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]

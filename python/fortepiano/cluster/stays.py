@@ -74,6 +74,9 @@ class Stays:
         bus: The connection to the broker.
         mail: Posts messages to other nodes.
         channel: Returns the channel of a room's stream, from the epoch.
+
+    Attributes:
+        is_stopping: Whether connections end as this node stops.
     """
 
     def __init__(self, hub: Hub, bus: Bus, mail: Mail, channel: Callable[[int], bytes]) -> None:
@@ -82,6 +85,7 @@ class Stays:
         self._mail = mail
         self._channel = channel
         self._last = 0
+        self.is_stopping = False
         self._stays: dict[int, OwnStay] = {}
         self._replicas: dict[int, Replica] = {}
 
@@ -156,7 +160,8 @@ class Stays:
         """
         if stay.number in self._stays:
             nid, room = stay.replica.home.nid, stay.replica.room
-            self._mail.post(nid, Leave(stay.number, has_ended), room)
+            is_stop = has_ended and self.is_stopping
+            self._mail.post(nid, Leave(stay.number, has_ended, is_stop), room)
             self.end(stay)
 
     def end(self, stay: OwnStay) -> None:

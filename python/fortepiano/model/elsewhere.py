@@ -130,7 +130,7 @@ class Elsewhere(Protocol):
 
         Args:
             session: The session that sent the message.
-            handle: Handles the message; called once, or never if the session ends before.
+            message: The message; it is handled once, or never if the session ends before.
 
         Returns:
             False if the session goes nowhere, so that its message need not wait.

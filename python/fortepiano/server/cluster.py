@@ -55,6 +55,9 @@ _LOOK_SECONDS = 0.5
 _BUS_SECONDS = 3.0
 """How long a start waits for the bus, so that the first messages to other nodes are not lost."""
 
+_HAND_SECONDS = 3.0
+"""How long a node that stops waits until its people are in the rooms that it has handed over."""
+
 _LAST_SECONDS = 2.0
 """How long a node that stops tries to say so."""
 
@@ -190,6 +193,21 @@ class ClusterNode:
         """The task that keeps this node in the cluster, once it is started."""
         assert self._task is not None  # noqa: S101 - `start` comes first
         return self._task
+
+    async def hand_rooms(self, at_once: asyncio.Event) -> None:
+        """Hand the homes of rooms to other nodes, before the connections of this one are closed.
+
+        Args:
+            at_once: When set, wait no longer.
+        """
+        if self.trouble:
+            return
+        done = asyncio.Event()
+        self.followers.leaving.start(done.set)
+        waits = [asyncio.create_task(it.wait()) for it in (done, at_once)]
+        await asyncio.wait(waits, timeout=_HAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
 
     async def close(self) -> None:
         """Leave the cluster."""

@@ -1,4 +1,4 @@
-"""The part of a node of a cluster in an upgrade: other nodes do not notice that its process changes.
+"""The part of a node of a cluster in an upgrade: others do not notice that its process changes.
 
 The connection to the broker goes along, as those of clients do. So nothing is lost that is under
 way: it waits in the socket. Only with TLS the new process makes a connection of its own, and brings

@@ -425,6 +425,8 @@ class Server:
         if self._member is not None and not self._member.is_ordered:
             await self._leave_port()
         self._admission.is_draining = True
+        if self.cluster is not None:
+            await self.cluster.hand_rooms(self._stop_now)
         self.context.events.publish(STOPPING)
         self.context.directory.freeze(self.context.now())
         seconds = self.settings.limits.drain_seconds
