@@ -138,6 +138,7 @@ class ClusterNode:
         self._steer_at = 0.0
         self._asked = 0.0  # when it was asked for a number
         self._lease_until = 0.0
+        self._is_confirmed = False
         self._wakes = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -147,6 +148,11 @@ class ClusterNode:
     def trouble(self) -> str:
         """Why this node is alone; empty while it is in the cluster."""
         return self._registry_trouble or self._bus_trouble
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether this process, also after an upgrade, has heard that it is in the cluster."""
+        return self._is_confirmed and not self.trouble
 
     @property
     def others(self) -> list[str]:
@@ -410,6 +416,7 @@ class ClusterNode:
         Args:
             asked: When the lease was asked for, by the loop's clock.
         """
+        self._is_confirmed = True
         self._lease_until = asked + self._lease_seconds * _LEASE_SHARE
         self.hub.set_lease(self.lease_left)
 

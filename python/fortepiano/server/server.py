@@ -374,7 +374,11 @@ class Server:
         reloading = self.reload.reloading_on_request(
             self._command_folder,
             watched,
-            {"upgrade": self._upgrade, "reload all": self._reload_all},
+            {
+                "upgrade": self._upgrade,
+                "reload all": self._reload_all,
+                "health": self._health,
+            },
             self._command_listener,
             self._supervisor.watch,
         )
@@ -397,6 +401,13 @@ class Server:
 
     async def _upgrade(self, answer: Answer) -> dict[str, Any]:
         return await self._old_process(self._listeners, self._command_listener, answer)
+
+    async def _health(self, _answer: Answer) -> dict[str, Any]:
+        """Return why this process is not what it should be, for the parent of several processes."""
+        problem = self.readiness_problem()
+        if problem is None and self.cluster is not None and not self.cluster.is_confirmed:
+            problem = self.cluster.trouble or "it has yet to show itself to the other nodes"
+        return {"problems": [problem]} if problem else {}
 
     async def _reload_all(self, _answer: Answer) -> dict[str, Any]:
         """Reload at all nodes of a cluster, for a command."""
