@@ -1148,6 +1148,86 @@ class Hub:
             there is no such replica.
         """
 
+    def pack_relay(self) -> dict[str, Any] | None:
+        """Publish all that is pending, and return the numbers of messages; None outside of clusters."""
+
+    def unpack_relay(self, packed: dict[str, Any]) -> None:
+        """Go on with the numbers of messages of another process; the hub has just joined the cluster.
+
+        Args:
+            packed: The result of `pack_relay`.
+        """
+
+    def pack_home(self, room: int) -> tuple[int, int, int] | None:
+        """Return epoch, publications and position of a room's stream; None if its home is elsewhere.
+
+        Args:
+            room: The room's number.
+        """
+
+    def unpack_home(self, room: int, packed: tuple[int, int, int]) -> None:
+        """Go on with the stream of a room.
+
+        Args:
+            room: The room's number.
+            packed: The result of `pack_home`.
+        """
+
+    def enter_again(self, client: int, room: int, participant: int) -> None:
+        """Put a connection at another node into a room, as that node knows already.
+
+        Args:
+            client: The number of the connection here.
+            room: The number of the room, whose home is here.
+            participant: The number of the participant.
+        """
+
+    def pack_replica(self, room: int) -> dict[str, Any] | None:
+        """Return the state of a replica without its connections; None if the room is none.
+
+        Args:
+            room: The room's number.
+        """
+
+    def unpack_replica(self, room: int, packed: dict[str, Any]) -> None:
+        """Make a replica, which was just opened, what it was in another process.
+
+        Args:
+            room: The room's number.
+            packed: The result of `pack_replica`.
+        """
+
+    def stay_participant(self, stay: int) -> int | None:
+        """Return the home's number of the participant of a stay; None if the stay has not begun.
+
+        Args:
+            stay: The number of the stay.
+        """
+
+    def reserve_participants(self, numbers: list[int]) -> None:
+        """Keep the numbers of participants free for `add_participant_again`; there are none yet.
+
+        Args:
+            numbers: The numbers.
+        """
+
+    def add_participant_again(
+        self, number: int, room: int, id: bytes, head: bytes, x: bytes, y: bytes
+    ) -> int | None:
+        """Add a participant under the number that was kept for it; see `Hub.add_participant`.
+
+        Args:
+            number: The number in another process.
+            room: The room's number.
+            id: The participant id as JSON.
+            head: The entry of `ppl` without x, y and the closing brace.
+            x: The horizontal pointer position as JSON.
+            y: The vertical pointer position as JSON.
+
+        Returns:
+            The number, which is another one if the wanted one was not kept.
+        """
+
     def cut_replicas(self, nid: int | None) -> None:
         """Let the clients of replicas hear each other at once, as the home cannot be reached.
 
@@ -1357,99 +1437,6 @@ def unpack_client(hub: Hub, fd: int, quota: int | None, packed: dict[str, Any]) 
     Raises:
         KeyError: The state lacks a value that all versions have.
         ValueError: The client is in a phase that this version does not know.
-    """
-
-def pack_relay(hub: Hub) -> dict[str, Any] | None:
-    """Publish all that is pending, and return the numbers of messages; None outside of clusters.
-
-    Args:
-        hub: The hub.
-    """
-
-def unpack_relay(hub: Hub, packed: dict[str, Any]) -> None:
-    """Go on with the numbers of messages of another process; the hub has just joined the cluster.
-
-    Args:
-        hub: The hub.
-        packed: The result of `pack_relay`.
-    """
-
-def pack_home(hub: Hub, room: int) -> tuple[int, int, int] | None:
-    """Return epoch, publications and position of a room's stream; None if its home is elsewhere.
-
-    Args:
-        hub: The hub.
-        room: The room's number.
-    """
-
-def unpack_home(hub: Hub, room: int, packed: tuple[int, int, int]) -> None:
-    """Go on with the stream of a room.
-
-    Args:
-        hub: The hub.
-        room: The room's number.
-        packed: The result of `pack_home`.
-    """
-
-def enter_again(hub: Hub, client: int, room: int, participant: int) -> None:
-    """Put a connection at another node into a room, as that node knows already.
-
-    Args:
-        hub: The hub.
-        client: The number of the connection here.
-        room: The number of the room, whose home is here.
-        participant: The number of the participant.
-    """
-
-def pack_replica(hub: Hub, room: int) -> dict[str, Any] | None:
-    """Return the state of a replica without its connections; None if the room is none.
-
-    Args:
-        hub: The hub.
-        room: The room's number.
-    """
-
-def unpack_replica(hub: Hub, room: int, packed: dict[str, Any]) -> None:
-    """Make a replica, which was just opened, what it was in another process.
-
-    Args:
-        hub: The hub.
-        room: The room's number.
-        packed: The result of `pack_replica`.
-    """
-
-def stay_participant(hub: Hub, stay: int) -> int | None:
-    """Return the home's number of the participant of a stay; None if the stay has not begun.
-
-    Args:
-        hub: The hub.
-        stay: The number of the stay.
-    """
-
-def reserve_participants(hub: Hub, numbers: list[int]) -> None:
-    """Keep the numbers of participants free for `add_participant_again`; there are none yet.
-
-    Args:
-        hub: The hub.
-        numbers: The numbers.
-    """
-
-def add_participant_again(
-    hub: Hub, number: int, room: int, id: bytes, head: bytes, x: bytes, y: bytes
-) -> int | None:
-    """Add a participant under the number that was kept for it; see `Hub.add_participant`.
-
-    Args:
-        hub: The hub.
-        number: The number in another process.
-        room: The room's number.
-        id: The participant id as JSON.
-        head: The entry of `ppl` without x, y and the closing brace.
-        x: The horizontal pointer position as JSON.
-        y: The vertical pointer position as JSON.
-
-    Returns:
-        The number, which is another one if the wanted one was not kept.
     """
 
 def pack_quota(hub: Hub, quota: int) -> tuple[int, int, int, int, list[int]] | None:

@@ -148,6 +148,17 @@ class _NodeRegistry:
         self._check()
         return home
 
+    async def hand(self, room: str, epoch: int, nid: int) -> Home | None:
+        await _Pause()
+        self._check()
+        fabric, held = self._node.fabric, Home(epoch, self._node.nid, "")
+        home = None
+        if fabric.homes.get(room) == held and nid in fabric.members:
+            home = fabric.homes[room] = Home(fabric.next_epoch(), nid, "")
+        await _Pause()
+        self._check()
+        return home
+
     async def release(self, room: str, epoch: int) -> bool:
         await _Pause()
         self._check()
@@ -253,12 +264,19 @@ class Node:
         self._behind = 0.0  # seconds
         self.away = 0.0  # how long others have not heard of it; seconds
         self.clients: list[NodeClient] = []
+        self.known: set[int] = set()
+        self.on_lost: Callable[[int], None] = lambda number: None
+        self._store, self._rules = store, rules
+        self.build()
+
+    def build(self) -> None:
+        """Make a process without connections, which is no node yet."""
         self.loop = Loop()
         self.hub = make_test_hub(standing_at=START)
         self.throttle = make_test_throttle(standing_at=START)
         self.context = make_context(
-            Settings(rules=RuleSettings(**rules)),
-            store,
+            Settings(rules=RuleSettings(**self._rules)),
+            self._store,
             KeyRing(None, 1),
             self._later,
             lambda: None,
@@ -278,11 +296,14 @@ class Node:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self.tasks: list[Coroutine[Any, Any, None]] = []
-        self.known: set[int] = set()
-        self.on_lost: Callable[[int], None] = lambda number: None
 
     def join(self) -> None:
         """Become a node of the cluster."""
+        self.take_part().on_joined(self.nid)
+        self.turn()
+
+    def take_part(self) -> Cluster:
+        """Let the hub join; return this node among the others."""
         inbox = b"n:%d" % self.nid
         bus = _NodeBus(self)
         for channel in (inbox, b"a"):
@@ -299,8 +320,7 @@ class Node:
                 self.tasks.append,
                 b"r:",
             )
-        self.cluster.on_joined(self.nid)
-        self.turn()
+        return self.cluster
 
     def join_again(self) -> None:
         """Join under another number, as a node that was buried does."""

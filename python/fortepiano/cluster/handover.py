@@ -7,16 +7,16 @@ stays, so that the answer of a home is for them wherever it arrives.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fortepiano.cluster.node_state import ClusterState
 from fortepiano.model.elsewhere import Postponed
-from fortepiano.native import pack_home, unpack_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fortepiano.cluster.arrivals import Arrivals
+    from fortepiano.cluster.node_state import PackedRelay
     from fortepiano.cluster.parts import Parts
     from fortepiano.cluster.waits import Waits
     from fortepiano.model.session import Session
@@ -100,18 +100,21 @@ class Handover:
         """Return the sessions of other nodes, in the order of the state."""
         return self._parts.remotes.sessions()
 
-    def state(self, indexes: Mapping[Session, int]) -> ClusterState:
-        """Return the state for the other process.
+    def state(self, indexes: Mapping[Session, int]) -> tuple[PackedRelay, ClusterState]:
+        """Publish all that is pending, and return the state for the other process.
 
         Args:
             indexes: The indexes of this node's sessions.
         """
         parts = self._parts
         hub, rooms = parts.context.hub, parts.context.directory.rooms
+        parts.everybody.listings.flush()
+        relay = cast("PackedRelay", hub.pack_relay())
+        # Nothing is sent from here on: the places in streams are behind all that was.
         listings, homes = parts.everybody.listings.state(), parts.homes.state()
-        streams = {name: pack_home(hub, room.number) for name, room in rooms.items()}
+        streams = {name: hub.pack_home(room.number) for name, room in rooms.items()}
         homes.streams = {name: found for name, found in streams.items() if found is not None}
-        return ClusterState(
+        return relay, ClusterState(
             homes,
             parts.stays.last,
             parts.stays.states(indexes),
@@ -160,7 +163,7 @@ class Handover:
         rooms = parts.context.directory.rooms
         for name, stream in state.homes.streams.items():
             if name in rooms:
-                unpack_home(hub, rooms[name].number, stream)
+                hub.unpack_home(rooms[name].number, stream)
         parts.remotes.enter_again()
         parts.stays.restore(state.last_stay, state.replicas, sessions)
         parts.journeys.restore(state.journeys, sessions, partial(_postponed, receive))

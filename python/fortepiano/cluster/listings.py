@@ -172,9 +172,12 @@ class Listings:
 
     # An upgrade
 
-    def state(self) -> ListingsState:
-        """Send all nodes what has changed, and return everything for another process."""
+    def flush(self) -> None:
+        """Send all nodes now what has changed."""
         self._publish()
+
+    def state(self) -> ListingsState:
+        """Return everything for another process."""
         there = self._context.room_list.elsewhere
         return ListingsState(
             dict(self._published),

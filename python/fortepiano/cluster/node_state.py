@@ -34,7 +34,7 @@ __all__ = [
 
 
 class PackedRelay(TypedDict):
-    """The result of `native.pack_relay`."""
+    """The result of `Hub.pack_relay`."""
 
     seq: int
     posted: list[tuple[int, int]]
@@ -42,7 +42,7 @@ class PackedRelay(TypedDict):
 
 
 class PackedReplica(TypedDict):
-    """The result of `native.pack_replica`."""
+    """The result of `Hub.pack_replica`."""
 
     is_whole: bool
     snapshot: bytes
@@ -132,7 +132,7 @@ class HomesState(msgspec.Struct):
         own: The reigns of this node, by room.
         ending: Those that are about to end, as nobody is there.
         known: The rooms of other nodes.
-        streams: The results of `native.pack_home`, by room.
+        streams: The results of `Hub.pack_home`, by room.
     """
 
     own: dict[str, int] = {}

@@ -22,7 +22,6 @@ from fortepiano.cluster.messages import (
 from fortepiano.cluster.node_state import RemoteState
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.session import Session
-from fortepiano.native import enter_again
 from fortepiano.protocol.user_profile import SessionFacts
 
 if TYPE_CHECKING:
@@ -247,7 +246,7 @@ class RemoteSessions:
         for session in self._by_session:
             participant = session.participant
             if participant is not None:
-                enter_again(hub, session.client, participant.room.number, participant.number)
+                hub.enter_again(session.client, participant.room.number, participant.number)
                 self.note_participant(participant)
 
     def on_leave(self, nid: int, message: Leave) -> None:

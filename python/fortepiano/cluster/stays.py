@@ -9,7 +9,6 @@ from fortepiano.cluster.messages import Leave
 from fortepiano.cluster.node_state import ReplicaState, StayState
 from fortepiano.config.rules import QuotaClass
 from fortepiano.model.elsewhere import Stay
-from fortepiano.native import pack_replica, stay_participant, unpack_replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -201,12 +200,12 @@ class Stays:
         return ReplicaState(
             replica.name,
             replica.home,
-            cast("PackedReplica", pack_replica(self._hub, replica.room)),
+            cast("PackedReplica", self._hub.pack_replica(replica.room)),
             [
                 StayState(
                     stay.number,
                     indexes[stay.session],
-                    stay_participant(self._hub, stay.number),
+                    self._hub.stay_participant(stay.number),
                     stay.is_holder,
                     None if stay.quota is None else (stay.quota.allowance, stay.quota.max),
                 )
@@ -230,7 +229,7 @@ class Stays:
         self._last = last
         for state in states:
             replica = self._open(state.name, state.home)
-            unpack_replica(self._hub, replica.room, dict(state.packed))
+            self._hub.unpack_replica(replica.room, dict(state.packed))
             replica.is_orphan, replica.is_silent = state.is_orphan, state.is_silent
             replica.unsent = [(sessions[index], raw) for index, raw in state.unsent]
             for stay in state.stays:

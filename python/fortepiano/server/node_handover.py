@@ -7,19 +7,17 @@ everything up to date as after each other loss of the connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from fortepiano.cluster.description import BUS_VERSION, Description
 from fortepiano.cluster.node_state import NodeState, OtherNode, decode, encode
 from fortepiano.cluster.registry import Node
-from fortepiano.native import pack_relay, unpack_relay
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
 
     from fortepiano.cluster.handover import Handover
-    from fortepiano.cluster.node_state import PackedRelay
     from fortepiano.model.session import Session
     from fortepiano.server.cluster import ClusterNode
 
@@ -105,8 +103,7 @@ class NodeHandover:
         node = self._node
         if node.trouble:
             return b"", -1
-        cluster = self._cluster.state(indexes)
-        relay = cast("PackedRelay", pack_relay(node.hub))
+        relay, cluster = self._cluster.state(indexes)
         descriptor = node.bus.descriptor
         state = NodeState(
             node.registry.nid,
@@ -135,7 +132,7 @@ class NodeHandover:
         node, it = self._node, decode(state)
         self._state = it
         node.resume(it.nid, it.incarnation, it.lease_seconds)
-        unpack_relay(node.hub, dict(it.relay))
+        node.hub.unpack_relay(dict(it.relay))
         found = self._cluster.begin(it.nid, it.cluster)
         node.resume_members([_known(other) for other in it.nodes])
         return found

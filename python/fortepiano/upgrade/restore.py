@@ -15,8 +15,6 @@ from fortepiano.model.room_settings import NORMAL_SETTINGS
 from fortepiano.model.session import Session
 from fortepiano.native import (
     Buckets,
-    add_participant_again,
-    reserve_participants,
     unpack_client,
     unpack_clock,
     unpack_quota,
@@ -83,7 +81,7 @@ def restore(
         for link_state, descriptor in zip(state.links, sockets, strict=True)
     ]
     people = (participant for room in state.rooms for participant in room.participants)
-    reserve_participants(hub, [it.number for it in people if it.number is not None])
+    hub.reserve_participants([it.number for it in people if it.number is not None])
     own: list[Session] = [link.session for link in links]
     sessions = [*own, *(node.begin(state.node) if node is not None else ())]
     for user_state in state.users:
@@ -198,7 +196,7 @@ def _participant(
     described = room.number, f'"{user.id}"'.encode(), head, state.x, state.y
     number = None
     if state.number is not None:
-        number = add_participant_again(hub, state.number, *described)
+        number = hub.add_participant_again(state.number, *described)
     if number is None:
         number = hub.add_participant(*described)
     participant = room.participants[user.id] = Participant(user, room, number)

@@ -47,6 +47,5 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     throttle::register(module)?;
     rates::register(module)?;
     hub::register(module)?;
-    handover::register(module)?;
-    relay_handover::register(module)
+    handover::register(module)
 }
