@@ -1149,17 +1149,17 @@ class Hub:
         """
 
     def pack_relay(self) -> dict[str, Any] | None:
-        """Publish all that is pending, and return the numbers of messages; None outside of clusters."""
+        """Publish all that is pending; return the numbers of messages, None outside of clusters."""
 
     def unpack_relay(self, packed: dict[str, Any]) -> None:
-        """Go on with the numbers of messages of another process; the hub has just joined the cluster.
+        """Go on with the numbers of messages of another process; the hub has just joined.
 
         Args:
             packed: The result of `pack_relay`.
         """
 
     def pack_home(self, room: int) -> tuple[int, int, int] | None:
-        """Return epoch, publications and position of a room's stream; None if its home is elsewhere.
+        """Return epoch, publications and position of a room's stream; None without one here.
 
         Args:
             room: The room's number.

@@ -81,6 +81,7 @@ class Changes:
     def on_node_joined(self, nid: int) -> None:
         """Hear a node, whose number another one may have had that is gone."""
         self._arrivals.gone.discard(nid)
+        self._parts.homes.meet_node(nid)
         self._parts.everybody.nodes.add(nid)
 
     def on_node_gone(self, nid: int) -> None:

@@ -81,6 +81,7 @@ class Homes:
         self._ending: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
+        self._gone: set[int] = set()
         self._is_failing = False
         self._is_held = False
 
@@ -211,8 +212,13 @@ class Homes:
         self._known.pop(room, None)
 
     def forget_node(self, nid: int) -> None:
-        """Forget all rooms of another node."""
+        """Forget all rooms of another node, which is gone; older answers may still name it."""
+        self._gone.add(nid)
         self._known = {room: home for room, home in self._known.items() if home.nid != nid}
+
+    def meet_node(self, nid: int) -> None:
+        """Note that another node is there, perhaps with the number of one that is gone."""
+        self._gone.discard(nid)
 
     def reset(self) -> None:
         """Forget everything: the registry knows nothing of this node any more."""
@@ -313,8 +319,8 @@ class Homes:
     ) -> None:
         nid = self.nid
         home = await self._ask(room)
-        if nid != self.nid:
-            home = None  # this node has got another number meanwhile
+        if nid != self.nid or (home is not None and home.nid in self._gone):
+            home = None  # this node has got another number meanwhile, or the home is gone
         if home is not None and home.nid == nid:
             self._renew(room, partial(self._reign, room, home, call, done))
             return

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from fortepiano.upgrade import State
+from fortepiano.upgrade import State, capture, decode, encode
 from support.handed_over import change_process, stop
 from support.interleaved import Interleaved
 from support.nodes import Fabric, Node
@@ -19,6 +19,8 @@ from support.nodes import Fabric, Node
 class Rolling(Interleaved):
     """A cluster whose nodes are upgraded, or stop, at any moment."""
 
+    has_stopped = False
+
     @rule(node=st.integers(0, 2))
     def upgrade(self, node: int) -> None:
         nodes = self.alive()
@@ -26,12 +28,12 @@ class Rolling(Interleaved):
         self.remark(f"node {one.nid} is upgraded")
         change_process(one)
 
-    @precondition(lambda self: len(self.alive()) > 2)
+    @precondition(lambda self: len(self.alive()) > 2 and not self.has_stopped)
     @rule(node=st.integers(0, 2))
     def stop(self, node: int) -> None:
         victim = self.alive()[node]
         self.remark(f"node {victim.nid} stops")
-        self.is_quiet = False
+        self.is_quiet, self.has_stopped = False, True
         stop(self.fabric, victim)
 
     @rule()
@@ -51,14 +53,13 @@ def fabric() -> Iterator[Fabric]:
     made.close()
 
 
-def moments() -> list[Callable[[Fabric], object]]:
-    """What may have happened since somebody asked for a room, when a node is upgraded."""
-    return [
-        lambda fabric: None,
-        lambda fabric: [node.step_tasks() for node in fabric.nodes],
-        lambda fabric: [fabric.pump(), fabric.advance(0.001)],
-        lambda fabric: [fabric.broker.deliver(pair) for pair in fabric.broker.pending()],
-    ]
+MOMENTS: list[Callable[[Fabric], object]] = [
+    lambda fabric: None,
+    lambda fabric: [node.step_tasks() for node in fabric.nodes],
+    lambda fabric: (fabric.pump(), fabric.advance(0.001)),
+    lambda fabric: [fabric.broker.deliver(pair) for pair in fabric.broker.pending()],
+]
+"""What has happened since somebody asked for a room, when a node is upgraded."""
 
 
 @pytest.mark.parametrize("moment", range(4))
@@ -68,10 +69,11 @@ def test_a_join_under_way_ends_once(fabric: Fabric, moment: int, upgraded: str) 
     host = home.enter("a" * 24, "room")
     guest = edge.enter("b" * 24)
     fabric.nodes[0].settle()
-    host.taken(), guest.taken()
+    for client in (host, guest):
+        client.taken()
     guest.send({"m": "ch", "_id": "room"}, {"m": "a", "message": "hello"})
     for _ in range(3):
-        moments()[moment](fabric)
+        MOMENTS[moment](fabric)
     for node, name in ((home, "home"), (edge, "edge")):
         if upgraded in (name, "both"):
             change_process(node)
@@ -114,8 +116,6 @@ def test_a_state_of_a_server_alone_begins_anew(fabric: Fabric) -> None:
     alone = Fabric(1)
     client = alone.nodes[0].enter("a" * 24, "room")
     links = alone.nodes[0].engine.connections()
-    from fortepiano.upgrade import capture, decode, encode
-
     state, descriptor = capture(alone.nodes[0].context, links, with_store=False)
     plain = msgspec.msgpack.decode(encode(state))
     del plain["node"], plain["has_bus"]
