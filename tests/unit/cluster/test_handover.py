@@ -59,7 +59,7 @@ MOMENTS: list[Callable[[Fabric], object]] = [
     lambda fabric: (fabric.pump(), fabric.advance(0.001)),
     lambda fabric: [fabric.broker.deliver(pair) for pair in fabric.broker.pending()],
 ]
-"""What has happened since somebody asked for a room, when a node is upgraded."""
+"""The moments of a join at which a node is upgraded."""
 
 
 @pytest.mark.parametrize("moment", range(4))
