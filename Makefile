@@ -159,6 +159,8 @@ test-pauses: build $(VENV)/.tools ## Connect and close 10 000 clients for SECOND
 	FORTEPIANO_PAUSES_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest tests/e2e/test_garbage_pauses.py -s
 test-soak: build $(VENV)/.tools ## Use a server in every way for SECONDS (1200): memory, lost notes
 	FORTEPIANO_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/pytest -m ops tests/soak -s $(ARGS)
+soak-cluster: build $(VENV)/.tools ## Kill a node every 20 s for SECONDS (1200) under people who play
+	FORTEPIANO_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/pytest -m ops tests/soak/test_cluster_soak.py -s $(ARGS)
 test-fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target (TARGETS="frames room_log")
 	@scripts/doctor rust cc
 	@scripts/fuzz $(or $(FUZZ_SECONDS),60) $(TARGETS)

@@ -61,6 +61,8 @@ cdef extern from "core.h" nogil:
     const uint8_t *fortepiano_bus_outbox(fortepiano_bus *bus, size_t *count)
     void fortepiano_bus_clear_outbox(fortepiano_bus *bus)
     void *fortepiano_bus_stats(fortepiano_bus *bus)
+    void *fortepiano_bus_pack(fortepiano_bus *bus)
+    int32_t fortepiano_bus_unpack(fortepiano_bus *bus, void *packed)
 
 cdef enum:
     COLD = 1
@@ -331,6 +333,8 @@ cdef class BusLink:
     cdef object lost
     cdef object resume_callback
     cdef readonly bint is_behind
+    cdef bint is_held
+    cdef dict packed
 
     def __cinit__(self):
         self.bus = fortepiano_bus_new()
@@ -351,7 +355,11 @@ cdef class BusLink:
     def connection_made(self, transport):
         self.transport = transport
         transport.set_write_buffer_limits(MOST_UNSENT)
-        fortepiano_bus_reset(self.bus)
+        if self.packed is None:
+            fortepiano_bus_reset(self.bus)
+        else:
+            # Before the loop reads anything: what has come before is handled first.
+            self.unpack()
 
     def get_buffer(self, Py_ssize_t sizehint):
         cdef size_t room = 0
@@ -375,6 +383,7 @@ cdef class BusLink:
         fortepiano_bus_reset(self.bus)
         self.transport = None
         self.is_behind = False
+        self.is_held = False
         self.lost(exc)
 
     # Called by the server
@@ -421,6 +430,41 @@ cdef class BusLink:
         if self.is_behind:
             self.run_steps()
 
+    def hold(self):
+        self.is_held = True
+
+    def let_go(self):
+        self.is_held = False
+        self.write()
+
+    def fileno(self):
+        transport = self.transport
+        if not self.is_held or transport is None or transport.is_closing():
+            return -1
+        # Bytes in the transport's own buffer cannot go along, nor can the state of TLS.
+        if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object") is not None:
+            return -1
+        return transport.get_extra_info("socket").fileno()
+
+    def pack(self):
+        fortepiano_bus_drain(self.engine.hub, self.bus)
+        cdef object taken = self.take(<PyObject *>fortepiano_bus_pack(self.bus))
+        if taken is None:
+            raise MemoryError
+        return taken
+
+    def restore(self, dict packed):
+        self.packed = packed
+
+    cdef int unpack(self) except -1:
+        cdef int32_t outcome = fortepiano_bus_unpack(self.bus, <void *><PyObject *>self.packed)
+        self.packed = None
+        if outcome == FAILED:
+            self.answer(("broken", "the state of the connection is not understood"))
+            return 0
+        self.write()
+        return self.run_steps()
+
     cdef int fall_behind(self, bint is_behind) except -1:
         if is_behind != self.is_behind and self.transport is not None:
             self.is_behind = is_behind
@@ -442,6 +486,8 @@ cdef class BusLink:
     cdef int write(self) except -1:
         cdef size_t count = 0
         cdef const uint8_t *data
+        if self.is_held:
+            return 0
         fortepiano_bus_drain(self.engine.hub, self.bus)
         data = fortepiano_bus_outbox(self.bus, &count)
         if count:

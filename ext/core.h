@@ -44,5 +44,7 @@ void fortepiano_bus_drain(fortepiano_hub *hub, fortepiano_bus *bus);
 const uint8_t *fortepiano_bus_outbox(fortepiano_bus *bus, size_t *count);
 void fortepiano_bus_clear_outbox(fortepiano_bus *bus);
 void *fortepiano_bus_stats(fortepiano_bus *bus);
+void *fortepiano_bus_pack(fortepiano_bus *bus);
+int32_t fortepiano_bus_unpack(fortepiano_bus *bus, void *packed);
 
 #endif

@@ -1075,6 +1075,15 @@ class Hub:
             RuntimeError: The hub has not joined a cluster.
         """
 
+    def drop_remote(self, client: int) -> None:
+        """Take a client of another node out of its room without a word, before it is detached.
+
+        There it remains in the room's replica, until another home of the room has taken it in.
+
+        Args:
+            client: The client's number.
+        """
+
     def resnapshot(self, room: int, nid: int) -> None:
         """Send a node all that it must know of a room, after the node reported a gap.
 
@@ -1126,6 +1135,141 @@ class Hub:
         Returns:
             The participant's number here; None if the stay has ended, the client is closing, or
             there is no such replica.
+        """
+
+    def pack_relay(self) -> dict[str, Any] | None:
+        """Publish all that is pending; return the numbers of messages, None outside of clusters."""
+
+    def unpack_relay(self, packed: dict[str, Any]) -> None:
+        """Go on with the numbers of messages of another process; the hub has just joined.
+
+        Args:
+            packed: The result of `pack_relay`.
+        """
+
+    def pack_home(self, room: int) -> tuple[int, int, int] | None:
+        """Return epoch, publications and position of a room's stream; None without one here.
+
+        Args:
+            room: The room's number.
+        """
+
+    def unpack_home(self, room: int, packed: tuple[int, int, int]) -> None:
+        """Go on with the stream of a room.
+
+        Args:
+            room: The room's number.
+            packed: The result of `pack_home`.
+        """
+
+    def enter_again(self, client: int, room: int, participant: int) -> None:
+        """Put a connection at another node into a room, as that node knows already.
+
+        Args:
+            client: The number of the connection here.
+            room: The number of the room, whose home is here.
+            participant: The number of the participant.
+        """
+
+    def pack_replica(self, room: int) -> dict[str, Any] | None:
+        """Return the state of a replica without its connections; None if the room is none.
+
+        Args:
+            room: The room's number.
+        """
+
+    def unpack_replica(self, room: int, packed: dict[str, Any]) -> None:
+        """Make a replica, which was just opened, what it was in another process.
+
+        Args:
+            room: The room's number.
+            packed: The result of `pack_replica`.
+        """
+
+    def stay_participant(self, stay: int) -> int | None:
+        """Return the home's number of the participant of a stay; None if the stay has not begun.
+
+        Args:
+            stay: The number of the stay.
+        """
+
+    def reserve_participants(self, numbers: list[int]) -> None:
+        """Keep the numbers of participants free for `add_participant_again`; there are none yet.
+
+        Args:
+            numbers: The numbers.
+        """
+
+    def add_participant_again(
+        self, number: int, room: int, id: bytes, head: bytes, x: bytes, y: bytes
+    ) -> int | None:
+        """Add a participant under the number that was kept for it; see `Hub.add_participant`.
+
+        Args:
+            number: The number in another process.
+            room: The room's number.
+            id: The participant id as JSON.
+            head: The entry of `ppl` without x, y and the closing brace.
+            x: The horizontal pointer position as JSON.
+            y: The vertical pointer position as JSON.
+
+        Returns:
+            The number, which is another one if the wanted one was not kept.
+        """
+
+    def cut_replicas(self, nid: int | None) -> None:
+        """Let the clients of replicas hear each other at once, as the home cannot be reached.
+
+        The same happens by itself if notes do not come back from the home within 300 ms. What comes
+        back later is left out then. The next message of the home ends it.
+
+        Args:
+            nid: The number of the home; None for all homes.
+        """
+
+    def promote_replica(self, room: int) -> None:
+        """Make a replica a room of this node, with its participants and their clients here.
+
+        Args:
+            room: The number of the replica, which is that of the room from then on.
+        """
+
+    def set_record(self, room: int, record: bytes) -> None:
+        """Set what the next home of a room must know, in the room's stream.
+
+        Args:
+            room: The number of a room whose home is here.
+            record: What must be known, beside chat.
+        """
+
+    def add_line(self, room: int, line: bytes, most: int) -> None:
+        """Add a line of chat that the next home of a room must know, in the room's stream.
+
+        Args:
+            room: The number of a room whose home is here.
+            line: The line; empty to forget all lines.
+            most: How many lines are kept.
+        """
+
+    def records(self, room: int) -> tuple[bytes, list[bytes]]:
+        """Return what the home of a replica has set last, and the lines of chat, oldest first.
+
+        Args:
+            room: The number of the replica. Of another room nothing is known.
+        """
+
+    def entries(self, room: int) -> list[tuple[int, bytes]]:
+        """Return the participants of a room, and their entries of `ppl` (see `add_participant`).
+
+        Args:
+            room: The number of the room or replica.
+        """
+
+    def set_lease(self, seconds: float | None) -> None:
+        """Set for how long this node may publish; after that everything waits for the next call.
+
+        Args:
+            seconds: The time from now on; None for ever.
         """
 
     def hold(self, client: int) -> None:

@@ -256,3 +256,25 @@ class BusLink:
         Messages that were `published`, and `published_bytes`; those that were `dropped` and those
         that were `unheard`; `received` and `received_bytes`.
         """
+
+    def hold(self) -> None:
+        """Keep what is to be sent, until `let_go`: another process may send it."""
+
+    def let_go(self) -> None:
+        """Send what was kept, and send everything at once again."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, for another process; -1 if it cannot go on with it.
+
+        That is so before `hold`, while bytes from before wait in the transport, and with TLS.
+        """
+
+    def pack(self) -> dict[str, Any]:
+        """Return what another process needs to go on with the connection; nothing changes here."""
+
+    def restore(self, packed: dict[str, Any]) -> None:
+        """Go on, with the next transport, where the connection of another process was.
+
+        Args:
+            packed: The result of `pack`.
+        """

@@ -354,12 +354,49 @@ class TestCommands:
             server.excuse()  # of the settings that could not be read
             assert server.stop() == 0
 
-    def test_an_upgrade_is_refused_in_one_line_while_nodes_cannot(self, three: Processes) -> None:
-        status, said = command(three, "upgrade")
-        assert status == 2
-        assert said == "fortepiano: a node of a cluster cannot be upgraded yet; restart it\n"
-        three.excuse()
-        assert three.is_ready()
+    async def test_an_upgrade_rolls_through_all(self) -> None:
+        """Nobody notices, and the parent becomes the new program at last."""
+        with run_processes(3) as server:
+            async with Clients(server) as clients:
+                people = await clients.group(6)
+                before = server.pids
+                status, said = await asyncio.to_thread(command, server, "upgrade")
+                assert status == 0, said
+                assert "serves 6 connections as processes" in said
+                assert not set(before) & set(server.pids)
+                await people[0].send({"m": "a", "message": "after"})
+                for one in people:
+                    await one.expect("a", where=lambda it: it["a"] == "after")
+                    assert one.log[-1]["a"] == "after"
+                await asyncio.to_thread(server.until_logged, "all processes serve", 2)
+                os.kill(server.pids[1], signal.SIGKILL)
+                await asyncio.to_thread(server.until_logged, "listening", 7)
+            server.excuse()
+            assert server.stop() == 0
+
+    async def test_an_upgrade_that_fails_stops_the_roll(self, tmp_path: Path) -> None:
+        code = (
+            "import os, sys\n"
+            "def restore(*all): raise RuntimeError('it fails')\n"
+            "if '--take-over' in sys.argv and '2,2,' in ' '.join(sys.argv):\n"
+            "    import fortepiano.upgrade.new_process as new_process\n"
+            "    new_process.restore = restore\n"
+        )
+        with run_processes(2, **patched(tmp_path, code)) as server:
+            first, second = server.pids
+            async with Clients(server) as clients:
+                one, other = await clients.pair()
+                status, said = await asyncio.to_thread(command, server, "upgrade")
+                assert status == 2
+                (line,) = said.splitlines()
+                assert line.startswith("fortepiano: process 2: the new version fails")
+                assert line.endswith("1 of 2 processes were upgraded before")
+                assert server.pids[1] == second
+                assert server.pids[0] != first
+                await one.send({"m": "a", "message": "goes on"})
+                await other.expect("a", where=lambda it: it["a"] == "goes on")
+            server.excuse()
+            assert server.stop() == 0
 
     async def test_the_parent_changes_its_program_and_keeps_all(self, tmp_path: Path) -> None:
         """The upgrades of the processes themselves are left out here."""

@@ -90,7 +90,7 @@ class ServerCore:
             self.engine.flush()
 
     def capture(self) -> State:
-        return capture(self.context, self.engine.connections(), with_store=True)
+        return capture(self.context, self.engine.connections(), with_store=True)[0]
 
     def go_on_for(self, state: State, wires: list[Wire]) -> list[Link]:
         descriptors = [wire.ours.fileno() for wire in wires]
@@ -439,22 +439,22 @@ def test_a_state_of_nonsense_is_refused(settings: config.Settings, wires: list[W
 
 class TestWords:
     def test_the_same_settings_are_fine(self, settings: config.Settings) -> None:
-        assert problems_of(Offer(1, fixed(settings)), settings, 1) == []
+        assert problems_of(Offer(1, fixed(settings)), settings, 1, 0) == []
 
     def test_a_setting_that_cannot_change_is_named(self, settings: config.Settings) -> None:
         offer = Offer(1, fixed(settings))
         other = settings.model_copy(update={"port": 9, "motd": "may change"})
-        assert problems_of(offer, other, 1) == ["port: 9 needs a restart"]
+        assert problems_of(offer, other, 1, 0) == ["port: 9 needs a restart"]
 
     def test_a_setting_that_the_old_version_did_not_know_is_fine(
         self, settings: config.Settings
     ) -> None:
         offer = Offer(1, fixed(settings))
         del offer.fixed["port"]
-        assert problems_of(offer, settings, 1) == []
+        assert problems_of(offer, settings, 1, 0) == []
 
     def test_another_format_is_not_understood(self, settings: config.Settings) -> None:
-        (problem,) = problems_of(Offer(1, {}), settings, 2)
+        (problem,) = problems_of(Offer(1, {}), settings, 2, 0)
         assert "restart instead" in problem
 
 

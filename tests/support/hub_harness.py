@@ -119,6 +119,11 @@ class HubClient:
         self.is_aborted = False
         self.is_lost = False
 
+    def adopt(self, link: native.Link) -> None:
+        """Go on with another link, of a process that has adopted the connection."""
+        self.link, self.number = link, link.client
+        link.connection_made(self._transport)  # type: ignore[arg-type]  # stands for one
+
     def abort(self) -> None:
         """Let the loop report the connection as lost, once."""
         if not self.is_aborted:

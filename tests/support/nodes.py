@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from fortepiano.cluster.elsewhere import Cluster
-from fortepiano.cluster.registry import Home
+from fortepiano.cluster.registry import ForgottenError, Home
 from fortepiano.config import RuleSettings, Settings
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.identity import Identity
@@ -35,6 +35,9 @@ START = 1_795_300_000_000
 """Time at which the clock begins: milliseconds since 1970."""
 
 _STEP_SECONDS = 0.005
+_WAIT_STEP_SECONDS = 0.05
+_LEASE_SECONDS = 5.0
+_BURIED_AFTER_SECONDS = 8.0
 _QUIET_STEPS = 10
 """After so many steps without a message nothing more comes: longer than all rests of the hub."""
 
@@ -64,12 +67,21 @@ class Broker:
     def publish(self, sender: Node, channel: bytes, message: bytes) -> None:
         """Put a message into the queues of all who subscribe to its channel."""
         self.count += 1
+        if sender.is_cut:
+            return
         for receiver in self.subscriptions.get(channel, ()):
-            self.queues.setdefault((sender, receiver), deque()).append((channel, message))
+            if receiver.is_alive and not receiver.is_cut:
+                self.queues.setdefault((sender, receiver), deque()).append((channel, message))
 
     def pending(self) -> list[tuple[Node, Node]]:
         """Return the queues in which there are messages."""
-        return [pair for pair, queue in self.queues.items() if queue]
+        return [pair for pair, queue in self.queues.items() if queue and not pair[1].is_paused]
+
+    def forget(self, node: Node) -> None:
+        """Drop all messages that are under way to a node, or from it."""
+        for pair, queue in self.queues.items():
+            if node in pair:
+                queue.clear()
 
     def deliver(self, pair: tuple[Node, Node]) -> None:
         """Let the first message of a queue arrive."""
@@ -101,10 +113,12 @@ class _SharedStore(MemoryStore):
 class _NodeBus:
     """The connection of one node to the broker."""
 
-    is_up = True
-
     def __init__(self, node: Node) -> None:
         self._node = node
+
+    @property
+    def is_up(self) -> bool:
+        return not self._node.is_cut
 
     def subscribe(self, channel: bytes) -> None:
         self._node.publish()
@@ -121,22 +135,44 @@ class _NodeRegistry:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def claim(self, room: str) -> Home:
-        homes = self._node.fabric.homes
+    async def claim(self, room: str, epoch: int = 0) -> Home:
         await _Pause()
+        self._check()
+        homes = self._node.fabric.homes
+        if epoch and (room not in homes or homes[room].epoch < epoch):
+            homes[room] = Home(epoch, self._node.nid, "")
         if room not in homes:
-            homes[room] = Home(next(self._node.fabric.epochs), self._node.nid, "")
+            homes[room] = Home(self._node.fabric.next_epoch(), self._node.nid, "")
         home = homes[room]
         await _Pause()
+        self._check()
+        return home
+
+    async def hand(self, room: str, epoch: int, nid: int) -> Home | None:
+        await _Pause()
+        self._check()
+        fabric, held = self._node.fabric, Home(epoch, self._node.nid, "")
+        home = None
+        if fabric.homes.get(room) == held and nid in fabric.members:
+            home = fabric.homes[room] = Home(fabric.next_epoch(), nid, "")
+        await _Pause()
+        self._check()
         return home
 
     async def release(self, room: str, epoch: int) -> bool:
-        homes = self._node.fabric.homes
         await _Pause()
+        self._check()
+        homes = self._node.fabric.homes
         is_held = room in homes and homes[room].epoch == epoch
         if is_held:
             del homes[room]
         return is_held
+
+    def _check(self) -> None:
+        if self._node.is_cut:
+            raise ConnectionError("the broker cannot be reached")
+        if self._node.nid not in self._node.fabric.members:
+            raise ForgottenError
 
 
 class NodeClient:
@@ -214,6 +250,8 @@ class Node:
         nid: The node's number.
         fabric: The cluster.
         is_alive: Whether it has not been killed.
+        is_paused: Whether it stands still, as after SIGSTOP.
+        is_cut: Whether it cannot reach the broker.
         clients: Its clients.
     """
 
@@ -221,13 +259,24 @@ class Node:
         self.fabric = fabric
         self.nid = nid
         self.is_alive = True
+        self.is_paused = False
+        self.is_cut = False
+        self._behind = 0.0  # seconds
+        self.away = 0.0  # how long others have not heard of it; seconds
         self.clients: list[NodeClient] = []
+        self.known: set[int] = set()
+        self.on_lost: Callable[[int], None] = lambda number: None
+        self._store, self._rules = store, rules
+        self.build()
+
+    def build(self) -> None:
+        """Make a process without connections, which is no node yet."""
         self.loop = Loop()
         self.hub = make_test_hub(standing_at=START)
         self.throttle = make_test_throttle(standing_at=START)
         self.context = make_context(
-            Settings(rules=RuleSettings(**rules)),
-            store,
+            Settings(rules=RuleSettings(**self._rules)),
+            self._store,
             KeyRing(None, 1),
             self._later,
             lambda: None,
@@ -247,24 +296,65 @@ class Node:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self.tasks: list[Coroutine[Any, Any, None]] = []
-        self.on_lost: Callable[[int], None] = lambda number: None
 
     def join(self) -> None:
         """Become a node of the cluster."""
+        self.take_part().on_joined(self.nid)
+        self.turn()
+
+    def take_part(self) -> Cluster:
+        """Let the hub join; return this node among the others."""
         inbox = b"n:%d" % self.nid
         bus = _NodeBus(self)
         for channel in (inbox, b"a"):
             bus.subscribe(channel)
         self.hub.join_cluster(self.nid, inbox, b"a", b"r:", 2.0)
-        self.cluster = Cluster(
-            self.context,
-            _NodeRegistry(self),  # type: ignore[arg-type]  # has what is needed of one
-            bus,
-            lambda: self.dispatch.from_nodes,
-            self.tasks.append,
-            b"r:",
-        )
-        self.cluster.on_joined(self.nid)
+        self.hub.set_lease(_LEASE_SECONDS)
+        self.fabric.members[self.nid] = self
+        if self.cluster is None:
+            self.cluster = Cluster(
+                self.context,
+                _NodeRegistry(self),  # type: ignore[arg-type]  # has what is needed of one
+                bus,
+                lambda: self.dispatch.from_nodes,
+                self.tasks.append,
+                b"r:",
+            )
+        return self.cluster
+
+    def join_again(self) -> None:
+        """Join under another number, as a node that was buried does."""
+        self.fabric.broker.subscriptions.pop(b"n:%d" % self.nid, None)
+        self.nid = next(self.fabric.nids)
+        self.join()
+        for other in self.fabric.members.values():
+            if other is not self:
+                other.meet(self)
+                self.meet(other)
+
+    def meet(self, other: Node) -> None:
+        """Know another node from now on."""
+        self.known.add(other.nid)
+        self.hub.add_node(other.nid, b"n:%d" % other.nid)
+        if self.cluster is not None:
+            self.cluster.on_node_joined(other.nid)
+
+    def lose(self, nid: int) -> None:
+        """Know that a node is gone."""
+        self.known.discard(nid)
+        if self.cluster is not None:
+            self.cluster.on_node_gone(nid)
+        self.hub.remove_node(nid)
+        self.turn()
+
+    def renew(self) -> None:
+        """Renew the lease, or join again if others have buried this node."""
+        if self.nid in self.fabric.members:
+            self.hub.set_lease(_LEASE_SECONDS)
+        else:
+            self.join_again()
+        for nid in self.known - set(self.fabric.members):
+            self.lose(nid)
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         at = self.fabric.now + max(seconds, 0)
@@ -272,6 +362,9 @@ class Node:
 
     def advance(self, seconds: float) -> None:
         """Advance the clocks, and make the calls that are due."""
+        if self.is_paused:
+            self._behind += seconds
+            return
         self.hub.advance_clock(seconds)
         self.throttle.advance_clock(seconds)
         while self._timers and self._timers[0][0] <= self.fabric.now + 1e-9:
@@ -280,12 +373,25 @@ class Node:
 
     def turn(self) -> None:
         """Do what is due at the end of a turn of the loop, and publish."""
-        if not self.is_alive:
+        if not self.is_alive or self.is_paused:
             return
         self.loop.wake()
         while self.loop.run_soon():
             pass
         self.publish()
+
+    def pause(self) -> None:
+        """Stand still from now on."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Go on: first of all the lease is looked at."""
+        self.is_paused = False
+        behind, self._behind = self._behind, 0.0
+        self.advance(behind)
+        if not self.is_cut:
+            self.renew()
+        self.turn()
 
     def publish(self) -> None:
         """Hand the hub's publications to the broker."""
@@ -303,6 +409,8 @@ class Node:
 
     def step_tasks(self) -> bool:
         """Go on with each coroutine; return whether there was one."""
+        if self.is_paused:
+            return False
         tasks, self.tasks[:] = self.tasks[:], []
         for task in tasks:
             try:
@@ -359,6 +467,10 @@ class Fabric:
         self.broker = Broker()
         self.homes: dict[str, Home] = {}
         self.epochs = itertools.count(1)
+        self.members: dict[int, Node] = {}
+        self.nids = itertools.count(count + 1)
+        self._renew_at = 0.0
+        self._remembered: tuple[dict[str, Home], dict[int, Node]] = {}, {}
         self.now = 0.0
         self.store = _SharedStore()
         self.nodes = [Node(self, nid + 1, self.store, **rules) for nid in range(count)]
@@ -366,9 +478,7 @@ class Fabric:
             for node in self.nodes:
                 node.join()
             for node, other in itertools.permutations(self.nodes, 2):
-                node.hub.add_node(other.nid, b"n:%d" % other.nid)
-                assert node.cluster is not None
-                node.cluster.on_node_joined(other.nid)
+                node.meet(other)
 
     def follow_store(self) -> None:
         """Let each node see what the others have stored, as it happens each second."""
@@ -384,13 +494,61 @@ class Fabric:
             client.socket.is_lost = True
         for task in node.tasks:
             task.close()
-        for room in [room for room, home in self.homes.items() if home.nid == node.nid]:
+        self.broker.forget(node)
+        self.bury(node)
+
+    def bury(self, node: Node) -> None:
+        """Let a node be no node any more, for all that can be reached."""
+        nid = node.nid
+        if self.members.pop(nid, None) is None:
+            return
+        for room in [room for room, home in self.homes.items() if home.nid == nid]:
             del self.homes[room]
-        for other in self.nodes:
-            if other.is_alive and other.cluster is not None:
-                other.cluster.on_node_gone(node.nid)
-                other.hub.remove_node(node.nid)
-                other.turn()
+        for other in self.members.values():
+            if other.cluster is not None and not (other.is_paused or other.is_cut):
+                other.lose(nid)
+
+    def cut(self, *nodes: Node) -> None:
+        """Take nodes from the broker, which notice that at once."""
+        for node in nodes:
+            if node.is_cut or node.cluster is None:
+                continue
+            node.is_cut = True
+            self.broker.forget(node)
+            node.cluster.on_down()
+            node.turn()
+
+    def mend(self, *nodes: Node) -> None:
+        """Connect nodes with the broker again."""
+        for node in nodes:
+            if not node.is_cut or node.cluster is None:
+                continue
+            node.is_cut = False
+            node.hub.take_publications()
+            for nid in set(node.known) - set(self.members):
+                node.lose(nid)
+            node.cluster.on_up()
+            node.renew()
+            node.turn()
+
+    def empty(self) -> None:
+        """Let the broker forget everything; all nodes join anew when they renew their leases."""
+        self.homes.clear()
+        self.members.clear()
+
+    def remember(self) -> None:
+        """Note what the broker knows now, for `roll_back`."""
+        self._remembered = dict(self.homes), dict(self.members)
+
+    def roll_back(self) -> None:
+        """Let the broker know what it knew when it was noted, as after a failover."""
+        homes, members = self._remembered
+        self.members = {nid: node for nid, node in members.items() if node.is_alive}
+        self.homes = {room: home for room, home in homes.items() if home.nid in self.members}
+
+    def next_epoch(self) -> int:
+        """Return an epoch that is greater than all before."""
+        return next(self.epochs)
 
     def pump(self) -> bool:
         """Let all arrive that takes no time; return whether anything did."""
@@ -400,7 +558,12 @@ class Fabric:
             for pair in pending:
                 self.broker.deliver(pair)
             stepped = [node.step_tasks() for node in self.nodes if node.is_alive]
-            read = [client.read() for node in self.nodes for client in node.clients]
+            read = [
+                client.read()
+                for node in self.nodes
+                if not node.is_paused
+                for client in node.clients
+            ]
             if not (pending or any(stepped) or any(read)):
                 return moved
             moved = True
@@ -408,9 +571,30 @@ class Fabric:
     def advance(self, seconds: float) -> None:
         """Advance the clock of all nodes."""
         self.now += seconds
+        is_due = self.now >= self._renew_at
         for node in self.nodes:
             if node.is_alive:
                 node.advance(seconds)
+                if is_due and node.cluster is not None and not (node.is_paused or node.is_cut):
+                    node.renew()
+        self._bury_the_silent(seconds)
+        if is_due:
+            self._renew_at = self.now + 1.0
+
+    def _bury_the_silent(self, seconds: float) -> None:
+        away = {node for node in self.members.values() if node.is_paused or node.is_cut}
+        for node in list(self.members.values()):
+            node.away = node.away + seconds if node in away else 0.0
+            if node.away >= _BURIED_AFTER_SECONDS and len(away) < len(self.members):
+                self.bury(node)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass in which all arrives."""
+        end = self.now + seconds
+        while self.now < end:
+            self.pump()
+            self.advance(_WAIT_STEP_SECONDS)
+        self.pump()
 
     def close(self) -> None:
         """Close all sockets."""

@@ -354,12 +354,18 @@ class Clients:
             await client.vanish()
 
     async def open(
-        self, *, path: str = "/ws", address: str | None = None, agent: str | None = None
+        self,
+        *,
+        path: str = "/ws",
+        address: str | None = None,
+        agent: str | None = None,
+        node: Server | None = None,
     ) -> Client:
         """Connect a client that has not sent `hi` yet; `agent` is its User-Agent."""
-        node = self.server.next_node()
-        if self._nodes is not None and address:
-            node = self._nodes.setdefault(address, node)
+        if node is None:
+            node = self.server.next_node()
+            if self._nodes is not None and address:
+                node = self._nodes.setdefault(address, node)
         client = await Client.open(self.server, path=path, address=address, agent=agent, node=node)
         self._open.append(client)
         return client
@@ -371,6 +377,7 @@ class Clients:
         *,
         address: str | None = None,
         agent: str | None = None,
+        node: Server | None = None,
         **hello: Any,
     ) -> Client:
         """Connect a client, send `hi` and, if a room is given, join it.
@@ -381,9 +388,10 @@ class Clients:
             address: The loopback address to connect from. On a server with production ids each
                 address is one user.
             agent: The User-Agent, by which the server tells browsers from bots.
+            node: The node of a cluster to connect to; by default the next one.
             hello: Fields of the `hi`.
         """
-        client = await self.open(address=address, agent=agent)
+        client = await self.open(address=address, agent=agent, node=node)
         await client.hello(**hello)
         if room is not None:
             await client.join(room, settings)

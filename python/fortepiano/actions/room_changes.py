@@ -121,6 +121,7 @@ def clear_chat(context: Context, by: Session | TokenRecord, room: Room) -> None:
     context.audit(by, AuditAction.CLEARCHAT, room=room.name)
     room.history.clear()
     context.archive.save(room)
+    context.elsewhere.note_chat(room)
     context.outbound.broadcast(room, {"m": "c", "c": []})
 
 

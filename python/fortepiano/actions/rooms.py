@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
+    from fortepiano.model.world import Departure
     from fortepiano.protocol.context import Context
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "refresh_quota",
     "refresh_quotas",
     "refuse_entry",
+    "remove_awaited",
     "renew",
     "resume_empty_rooms",
     "vacate",
@@ -123,7 +125,9 @@ def refuse_entry(context: Context, session: Session, user: User, *, may_stay: bo
         move_to_room(context, session, user, AWKWARD)
 
 
-def leave(context: Context, session: Session, *, has_ended: bool = False) -> None:
+def leave(
+    context: Context, session: Session, *, has_ended: bool = False, is_lost: bool = False
+) -> None:
     """Remove a session from its room; if it was the user's last tab there, broadcast that once.
 
     The others get a full `ch` if the holder of the crown has left, and `bye` for anybody else.
@@ -132,21 +136,36 @@ def leave(context: Context, session: Session, *, has_ended: bool = False) -> Non
         context: The context.
         session: The session.
         has_ended: Whether the connection has ended, so that the user has a claim to the crown.
+        is_lost: Whether its node is gone, so that the crown lies reserved for the user.
     """
     context.elsewhere.leave(session, has_ended=has_ended)
-    participant = session.participant
-    departure = context.world.leave(session, context.now(), has_ended=has_ended)
+    participant, now = session.participant, context.now()
+    departure = context.world.leave(session, now, has_ended=has_ended, is_lost=is_lost)
     if departure is None or participant is None:
         return
     if departure.participant is None:
         context.elsewhere.note_participant(participant)
-        return
-    outbound, room, user = context.outbound, departure.room, departure.participant.user
+    else:
+        _broadcast_departure(context, departure, departure.participant)
+
+
+def remove_awaited(context: Context, room: Room) -> None:
+    """Remove the participants of a room who have no tab any more, as they do not come back."""
+    now = context.now()
+    for participant in [one for one in room.participants.values() if not one.tabs]:
+        departure = context.world.remove(participant, now, is_lost=True)
+        context.directory.forget(participant.user, now)
+        _broadcast_departure(context, departure, participant)
+
+
+def _broadcast_departure(context: Context, departure: Departure, gone: Participant) -> None:
+    """Broadcast to a room that a participant has left."""
+    outbound, room, user = context.outbound, departure.room, gone.user
     context.events.publish("left", actor=user.id, name=user.name, room=room.name)
     if departure.had_crown:
         outbound.broadcast_room_later(room)
     else:
-        outbound.broadcast_leave(departure.participant)
+        outbound.broadcast_leave(gone)
     if departure.new_holder is not None:
         refresh_quota(context, departure.new_holder)
     _list_departure(context, room)

@@ -98,6 +98,12 @@ class Asking:
             if number in self._questions:
                 self._later(seconds, partial(self._give_up, number, is_last=is_last))
 
+    def next_number(self, least: int = 0) -> int:
+        """Return the number of the next question, which is not below another number."""
+        number = max(next(self._numbers), least)
+        self._numbers = itertools.count(number)
+        return number
+
     def _give_up(self, number: int, *, is_last: bool) -> None:
         asked = self._questions.get(number)
         if asked is not None:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fortepiano.cluster import messages
+from fortepiano.cluster.arrivals import Arrivals
 from fortepiano.cluster.asking import Asking
+from fortepiano.cluster.changes import Changes
 from fortepiano.cluster.everybody import Everybody
+from fortepiano.cluster.handover import Handover
 from fortepiano.cluster.homes import Homes
+from fortepiano.cluster.islands import Islands
 from fortepiano.cluster.journeys import Journeys
+from fortepiano.cluster.leaving import Leaving
 from fortepiano.cluster.mail import Mail
+from fortepiano.cluster.parts import Parts
 from fortepiano.cluster.profiles import Profiles
+from fortepiano.cluster.records import Records
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
 from fortepiano.cluster.waits import Waits
 from fortepiano.cluster.watching import Watching
-from fortepiano.config.rules import QuotaClass
-from fortepiano.observe.logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from fortepiano.cluster.bus import Bus, Event
+    from fortepiano.cluster.bus import Bus
     from fortepiano.cluster.registry import Home, Registry
+    from fortepiano.model.elsewhere import Postponed
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -36,14 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Cluster"]
 
 _BYE = b'{"m":"bye"}'
-
-_BYE_SECONDS = 2.0
-"""How long a client that has said `bye` waits for the home of its room."""
-
-_quota_class = lru_cache(maxsize=64)(QuotaClass)
-"""Classes of quotas: thousands of stays have the same few, which take 170 bytes each."""
-
-_log = logger(__name__)
 
 
 class Cluster:
@@ -62,6 +59,8 @@ class Cluster:
     Attributes:
         asking: Asks other nodes what an operator wants to know.
         watching: Gets what happens on other nodes.
+        handover: Hands everything over to another process of this node.
+        leaving: Hands rooms over to other nodes.
     """
 
     def __init__(
@@ -74,39 +73,60 @@ class Cluster:
         rooms: bytes,
     ) -> None:
         self._context = context
-        self._handlers = handlers
-        self._mail = mail = Mail(context.hub)
         self._bus = bus
-        self._homes = homes = Homes(
-            registry,
-            run,
-            lambda room, then: handlers().renew(room, then),
-            context.store.when_saved,
+        self._mail = mail = Mail(context.hub)
+        self._homes = homes = Homes(registry, run, self._renew, context.store.when_saved)
+        self._waits = waits = Waits(context.hub)
+        self._records = records = Records(context.hub)
+        self._stays = stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
+        self._journeys = journeys = Journeys(
+            context, homes, stays, mail, handlers, self._settle, lambda: self._is_together
         )
-        self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
-        self._journeys = Journeys(
-            context,
-            homes,
-            self._stays,
-            mail,
-            handlers,
-            self._settle,
-            lambda: self._is_together,
+        profiles = Profiles(context, mail, handlers)
+        self._profiles = profiles
+        self._remotes = remotes = RemoteSessions(
+            context, homes, mail, profiles, records, waits, handlers
         )
-        self._gone: set[int] = set()
-        self._resyncs = 0
+        self._islands = islands = Islands(
+            context, homes, stays, journeys, remotes, mail, handlers, self._settle
+        )
+        self._everybody = everybody = Everybody(
+            context, homes, stays, mail, waits, handlers, self._settle
+        )
         self.asking = Asking(mail, context.clock.later)
         self.watching = Watching(context.events, mail, context.clock.later)
-        self._profiles = Profiles(context, mail, handlers)
-        self._waits = waits = Waits(context.hub)
-        self._remotes = RemoteSessions(context, homes, mail, self._profiles, waits, handlers)
-        self._everybody = everybody = Everybody(
-            context, homes, self._stays, mail, waits, handlers, self._settle
+        parts = Parts(
+            context=context,
+            handlers=handlers,
+            mail=mail,
+            homes=homes,
+            stays=stays,
+            journeys=journeys,
+            remotes=remotes,
+            profiles=profiles,
+            islands=islands,
+            everybody=everybody,
+            asking=self.asking,
+            watching=self.watching,
         )
-        self._listings = everybody.listings
+        self._arrivals = Arrivals(parts)
+        self._changes = Changes(parts, self._arrivals)
+        self.handover = Handover(parts, self._arrivals, waits)
+        self.leaving = Leaving(parts)
+        self._show()
+
+    def _show(self) -> None:
+        """Be what handlers and the server call."""
+        everybody, changes = self._everybody, self._changes
         self.has_room, self.when_online = everybody.has_room, everybody.when_online
         self.is_online, self.networks_of = everybody.is_online, everybody.networks_of
         self.share, self.keeps_house = everybody.share, everybody.keeps_house
+        self.on_joined, self.on_event = changes.on_joined, self._arrivals.on_event
+        self.on_up, self.on_down = changes.on_up, changes.on_down
+        self.on_node_joined, self.on_node_gone = changes.on_node_joined, changes.on_node_gone
+        context = self._context
+        context.directory.on_close = self._on_room_closed
+        context.directory.on_change = self._records.note_room
         context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
@@ -116,7 +136,7 @@ class Cluster:
         """Tell whether this node may not decide by itself about a session in a room."""
         if session in self._remotes:
             return self._remotes.decides(session, room_name)
-        if self._homes.is_own(room_name):
+        if self._homes.is_own(room_name) or self._homes.is_alone:
             return False
         return self._is_together or self._homes.is_known(room_name)
 
@@ -153,6 +173,7 @@ class Cluster:
         if has_ended:
             self._journeys.discard(session)
             self._waits.discard(session)
+            self.handover.discard(session)
         if isinstance(session.stay, OwnStay):
             self._stays.leave(session.stay, has_ended=has_ended)
 
@@ -161,6 +182,8 @@ class Cluster:
         stay = session.stay
         if not isinstance(stay, OwnStay):
             return False
+        if self._islands.keep(stay.replica, session, raw):
+            return True
         forward = messages.Forward(stay.number, raw)
         self._mail.post(stay.replica.home.nid, forward, stay.replica.room)
         return True
@@ -172,14 +195,13 @@ class Cluster:
         """
         if not self.forward(session, _BYE):
             return False
-        self._context.hub.hold(session.client)
-        end = session.connection.close
-        self._context.clock.later(_BYE_SECONDS, lambda: end(code) if session.user else None)
+        self.handover.let_leave(session, code)
         return True
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Let a message wait while it is decided where its session goes."""
-        return self._journeys.postpone(session, handle) or self._waits.postpone(session, handle)
+        is_kept = self._journeys.postpone(session, message)
+        return is_kept or self._waits.postpone(session, message.handle)
 
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call a function once it is known which node is the home of a room."""
@@ -197,7 +219,8 @@ class Cluster:
         self, session: Session, room_name: str, raw: bytes, call: Callable[[], None]
     ) -> None:
         """Let the home of a room handle a message about it, wherever the sender is."""
-        if self._homes.nid is None or self._homes.is_own(room_name):
+        homes = self._homes
+        if homes.nid is None or homes.is_alone or homes.is_own(room_name):
             call()
         elif session.room_name != room_name or not self.forward(session, raw):
             self._everybody.errands.start(session, room_name, raw, call)
@@ -216,6 +239,10 @@ class Cluster:
         if self._homes.nid is not None:
             self._profiles.note(user)
 
+    def note_chat(self, room: Room) -> None:
+        """Note that the chat of a room has changed."""
+        self._records.note_chat(room)
+
     def note_rights(self, session: Session) -> None:
         """Note that a session has the rights of another scope now."""
         stay = session.stay
@@ -226,13 +253,13 @@ class Cluster:
     def _settle(self, room_name: str) -> None:
         """Give the hub the epoch of a room of this node; release the home of one that is not."""
         epoch, room = self._homes.epoch(room_name), self._context.directory.rooms.get(room_name)
-        if epoch is None:
-            return
         if room is None:
             self._homes.release(room_name)
-        else:
+            return
+        if epoch is not None:
             self._context.hub.set_epoch(room.number, epoch)
-            self._listings.begin(room)
+        if epoch is not None or self._homes.is_alone:
+            self._everybody.listings.begin(room)
 
     # Called for operators
 
@@ -242,211 +269,12 @@ class Cluster:
 
     def counts(self) -> dict[str, int]:
         """Return what metrics show: the rooms of which this is the home, and counters."""
-        return {"homes": len(self._homes), "resyncs": self._resyncs} | self._homes.claims
+        return {"homes": len(self._homes), "resyncs": self._arrivals.resyncs} | self._homes.claims
 
-    # News from the server
+    def _renew(self, room_name: str, then: Callable[[], object]) -> None:
+        self._islands.renew(room_name, then)
 
-    def on_joined(self, nid: int) -> None:
-        """Be a node of the cluster; if the number is a new one, others know nothing of this node.
-
-        Args:
-            nid: The number of this node, with which the hub has joined already.
-        """
-        if nid == self._homes.nid:
-            self.on_up()
-            return
-        self._remotes.end_all()
-        self._homes.reset()
-        self._listings.reset()
-        self._homes.nid = nid
-        for replica in self._stays.replicas():
-            self._lose(list(replica.stays))
-        self._claim_rooms()
-
-    def _claim_rooms(self) -> None:
-        """Find the homes of rooms that were opened alone."""
-        for room in list(self._context.directory.rooms.values()):
-            if room.participants and not self._homes.is_own(room.name):
-                self._homes.find(room.name, partial(self._on_home, room))
-
-    def _on_home(self, room: Room, home: Home | None) -> None:
-        """Be the home of a room that was opened alone, or bring its people to their home."""
-        if home is None or self._context.directory.rooms.get(room.name) is not room:
-            return
-        self._settle(room.name)
-        if home.nid != self._homes.nid:
-            for participant in list(room.participants.values()):
-                for tab in list(participant.tabs):
-                    self._journeys.start(tab, room.name, None, is_placed=True)
-
-    def on_up(self) -> None:
-        """Bring everything up to date, since messages of all nodes may be missing."""
-        self._listings.ask()
-        for replica in self._stays.replicas():
-            self._resync(replica.home.epoch)
-        self._claim_rooms()
-
-    def on_node_joined(self, nid: int) -> None:
-        """Hear a node, whose number another one may have had that is gone."""
-        self._gone.discard(nid)
-        self._everybody.nodes.add(nid)
-
-    def on_node_gone(self, nid: int) -> None:
-        """End the sessions of a node that is gone, and look for new homes of its rooms.
-
-        Messages of it may still come, if it only paused. Nobody heeds them.
-        """
-        self._gone.add(nid)
-        self._homes.forget_node(nid)
-        self._remotes.on_node_gone(nid)
-        self.asking.on_node_gone(nid)
-        self.watching.on_node_gone(nid)
-        for replica in self._stays.replicas(nid):
-            self._lose(list(replica.stays))
-        self._everybody.on_node_gone(nid)
-
-    def on_event(self, event: Event) -> None:
-        """Handle what the hub leaves to Python of the publications of other nodes.
-
-        Args:
-            event: The result of `Hub.receive_publication`.
-        """
-        kind, *rest = event
-        if rest[0] in self._gone:
-            return
-        if kind == "message":
-            self._on_payload(*rest)
-        elif kind == "entered":
-            self._on_entered(*rest)
-        elif kind == "close":
-            self._on_close(*rest)
-        elif kind == "gap":
-            self._on_gap(*rest)
-
-    # Events
-
-    def _on_entered(self, _nid: int, number: int, _epoch: int, participant: int) -> None:
-        stay = self._stays.get(number)
-        if stay is not None:
-            self._journeys.on_entered(stay, participant)
-
-    def _on_close(self, _nid: int, number: int, code: int, reason: str) -> None:
-        stay = self._stays.get(number)
-        if stay is not None:
-            stay.session.connection.close(code, reason)
-
-    def _on_gap(self, nid: int, epoch: int) -> None:
-        """Ask for what is missing of a room, or of all that two nodes have in common."""
-        if epoch:
-            self._resync(epoch)
-            return
-        for replica in self._stays.replicas(nid):
-            self._resync(replica.home.epoch)
-        self._listings.ask(nid)
-        self._mail.post(nid, messages.Unsynced())
-
-    def _resync(self, epoch: int) -> None:
-        replica = self._stays.replica(epoch)
-        if replica is None:
-            return
-        numbers = [number for number, stay in replica.stays.items() if stay.session.stay is stay]
-        for stay in list(replica.stays.values()):
-            if stay.session.stay is not stay:
-                # The question or its answer may be what is missing: the home may have the stay.
-                leave = messages.Leave(stay.number)
-                self._mail.post(replica.home.nid, leave, replica.room)
-                self._journeys.on_lost(stay)
-        if numbers:
-            resync = messages.Resync(replica.name, epoch, numbers)
-            self._resyncs += 1
-            self._mail.post(replica.home.nid, resync, replica.room)
-
-    def _lose(self, numbers: list[int]) -> None:
-        for number in numbers:
-            stay = self._stays.get(number)
-            if stay is not None:
-                self._journeys.on_lost(stay)
-
-    # Messages
-
-    def _on_payload(self, nid: int, payload: bytes) -> None:
-        try:
-            message = messages.decode(payload)
-        except msgspec.MsgspecError as error:
-            _log.warning("a message of another node is not understood", why=str(error))
-            return
-        self._on_message(nid, message)
-
-    def _on_message(self, nid: int, message: messages.Message) -> None:
-        match message:
-            case messages.Join():
-                self._remotes.on_join(nid, message)
-            case messages.Leave():
-                self._remotes.on_leave(nid, message)
-            case messages.Forward():
-                self._remotes.on_forward(nid, message)
-            case messages.Rights():
-                self._remotes.on_rights(nid, message)
-            case messages.Resync():
-                self._remotes.on_resync(nid, message)
-            case messages.Errand():
-                self._remotes.on_errand(nid, message)
-            case messages.Profile():
-                self._profiles.adopt(message)
-            case messages.Lost():
-                self._lose(message.stays)
-            case messages.Unsynced():
-                self._listings.ask(nid)
-                for replica in self._stays.replicas(nid):
-                    self._resync(replica.home.epoch)
-            case _:
-                if not self._everybody.on_message(nid, message):
-                    self._on_answer(nid, message)
-
-    def _on_operator(self, nid: int, message: messages.Message) -> None:
-        """Handle a message of an operator's, or for one; the others are about ended stays."""
-        match message:
-            case messages.Ask():
-                self.asking.on_ask(nid, message)
-            case messages.Told():
-                self.asking.on_told(nid, message)
-            case messages.Watch():
-                self.watching.on_watch(nid)
-            case messages.Happened():
-                self.watching.on_happened(nid, message)
-            case _:
-                return
-
-    def _on_answer(self, nid: int, message: messages.Message) -> None:
-        """Handle a message of a home about a stay, unless the stay has ended."""
-        stay = self._stays.get(getattr(message, "stay", 0))
-        if stay is None:
-            self._on_operator(nid, message)
-            return
-        match message:
-            case messages.Admitted():
-                self._journeys.on_admitted(stay)
-            case messages.Refused():
-                self._journeys.on_refused(stay, may_stay=message.may_stay)
-            case messages.Redirect():
-                self._journeys.on_redirected(stay, message.room)
-            case messages.NotHome():
-                self._journeys.on_not_home(stay)
-            case messages.Move():
-                self._stays.end(stay)
-                self._handlers().place(stay.session, message.room, message.wanted)
-            case messages.Standing():
-                self._on_standing(stay, message)
-            case messages.Notice():
-                self._context.outbound.notify_once(stay.session, message.code, message.why)
-            case messages.Charge():
-                self._handlers().charge(stay.session, message.size)
-            case _:
-                return  # no home sends the others
-
-    def _on_standing(self, stay: OwnStay, message: messages.Standing) -> None:
-        stay.is_holder = message.is_holder
-        stay.quota = _quota_class(message.allowance, message.max)
-        user = stay.session.user
-        if user is not None and stay.session.stay is stay:
-            self._context.hub.set_quota(user.quota, message.allowance, message.max)
+    def _on_room_closed(self, room_name: str) -> None:
+        self._islands.on_close(room_name)
+        self._records.end(room_name)
+        self._everybody.on_room_closed(room_name)

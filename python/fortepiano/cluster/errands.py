@@ -81,11 +81,15 @@ class Errands:
         self._waits = waits
         self._settle = settle
         self._errands: dict[int, _Errand] = {}
+        self._is_hurried = False
 
     def start(self, session: Session, room: str, raw: bytes, call: Callable[[], None]) -> None:
         """Let the home of a room handle a message; see `model.elsewhere.Elsewhere.at_home`."""
         errand = _Errand(session, room, raw, call)
         self._waits.begin(session)
+        if self._is_hurried:
+            self._give_up(errand)
+            return
         self._context.clock.later(_PATIENCE_SECONDS, partial(self._give_up, errand))
         self._look(errand)
 
@@ -118,6 +122,13 @@ class Errands:
             errand.raw,
         )
         self._mail.post(home.nid, message)
+
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Wait for no answers."""
+        self._is_hurried = is_hurried
+        if is_hurried:
+            for errand in list(self._errands.values()):
+                self._give_up(errand)
 
     def on_done(self, message: ErrandDone) -> None:
         """Go on with the next messages of a session, whose answers have come."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fortepiano.cluster import messages
 from fortepiano.cluster.errands import Errands
@@ -40,6 +40,7 @@ class Everybody:
 
     Attributes:
         nodes: The numbers of the other nodes that live.
+        stopping: Those of nodes that stop soon.
         listings: The list of rooms.
         errands: Messages of staff about rooms of other nodes.
     """
@@ -59,37 +60,41 @@ class Everybody:
         self._mail = mail
         self._handlers = handlers
         self.nodes: set[int] = set()
+        self.stopping: set[int] = set()
         self._presences = Presences(context, mail, waits, handlers, self.nodes)
         self.errands = Errands(context, homes, stays, mail, waits, settle)
         self.listings = Listings(context, homes, mail, self._on_room_ended)
-        context.directory.on_close = self._on_room_closed
 
     def on_node_gone(self, nid: int) -> None:
         """Wait for no answer of a node that is gone, and show its rooms no more."""
         self.nodes.discard(nid)
+        self.stopping.discard(nid)
         self._presences.on_node_gone(nid)
         self.listings.on_node_gone(nid)
 
-    def on_message(self, nid: int, message: messages.Message) -> bool:
-        """Handle a message of another node; return False for one about a stay."""
-        match message:
-            case messages.Act():
-                self._handlers().act(message.act)
-            case messages.Rooms():
-                self.listings.on_rooms(nid, message)
-            case messages.RoomsWanted():
-                self.listings.on_wanted(nid, message)
-            case messages.WhoIs():
-                self._presences.on_who_is(nid, message)
-            case messages.Presence():
-                self._presences.on_presence(nid, message)
-            case messages.ErrandDone():
-                self.errands.on_done(message)
-            case _:
-                return False
-        return True
+    def routes(self) -> dict[type[messages.Message], Callable[[int, Any], object]]:
+        """Return what handles the messages of other nodes that are not about one room."""
+        listings, presences = self.listings, self._presences
+        return {
+            messages.Act: lambda _, message: self._handlers().act(message.act),
+            messages.Rooms: listings.on_rooms,
+            messages.RoomsWanted: listings.on_wanted,
+            messages.WhoIs: presences.on_who_is,
+            messages.Presence: presences.on_presence,
+            messages.Stopping: lambda nid, _: self.stopping.add(nid),
+            messages.ErrandDone: lambda _, message: self.errands.on_done(message),
+        }
 
-    def _on_room_closed(self, name: str) -> None:
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Let no message wait for answers of other nodes."""
+        self._presences.hurry(is_hurried=is_hurried)
+        self.errands.hurry(is_hurried=is_hurried)
+
+    def next_question(self, least: int = 0) -> int:
+        """Return the number of the next question, which is not below another number."""
+        return self._presences.next_number(least)
+
+    def on_room_closed(self, name: str) -> None:
         """Let others show a room no more, and let any node be its home."""
         epoch = self._homes.epoch(name)
         self._homes.release(name)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from fortepiano.cluster.asking import Asking
     from fortepiano.cluster.bus import Event
+    from fortepiano.cluster.handover import Handover
+    from fortepiano.cluster.leaving import Leaving
     from fortepiano.cluster.watching import Watching
 
 __all__ = ["Followers"]
@@ -20,6 +22,12 @@ class Followers(Protocol):
 
     watching: Watching
     """Gets what happens on other nodes."""
+
+    handover: Handover
+    """Hands everything over to another process of this node."""
+
+    leaving: Leaving
+    """Hands rooms over to other nodes."""
 
     def is_home(self, room_name: str) -> bool:
         """Tell whether this node is the home of a room."""
@@ -39,6 +47,10 @@ class Followers(Protocol):
 
     def on_up(self) -> None:
         """Bring everything up to date: all messages of other nodes may have been lost."""
+        ...
+
+    def on_down(self) -> None:
+        """Go on without other nodes."""
         ...
 
     def on_node_joined(self, nid: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from fortepiano.cluster.node_state import HomesState
 from fortepiano.cluster.registry import Home
 from fortepiano.observe.logs import logger
 
@@ -57,6 +58,7 @@ class Homes:
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
+        is_alone: Whether no other node can be reached, so that nothing is asked.
         claims: The claims since the start by outcome: this node became the home (`granted`),
             another one was (`refused`), or the registry did not answer (`failed`).
     """
@@ -69,6 +71,7 @@ class Homes:
         when_saved: Callable[[Callable[[bool], object]], None],
     ) -> None:
         self.nid: int | None = None
+        self.is_alone = False
         self.claims = {"granted": 0, "refused": 0, "failed": 0}
         self._registry = registry
         self._run = run
@@ -78,6 +81,9 @@ class Homes:
         self._ending: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
+        self._gone: set[int] = set()
+        self._is_failing = False
+        self._is_held = False
 
     def __len__(self) -> int:
         """Return the number of rooms of which this node is the home."""
@@ -104,10 +110,90 @@ class Homes:
         """
         is_ending = room in self._ending
         home = self._remembered(room)
-        if home is not None and (is_ending or room not in self._lines):
+        if self.is_alone:
+            call(home if self.is_own(room) else None)
+        elif home is not None and (is_ending or room not in self._lines):
             call(home)
         else:
             self._enqueue(room, partial(self._find, room, call))
+
+    def own(self) -> list[tuple[str, int]]:
+        """Return the rooms of this node, and the epochs of its reigns."""
+        return list(self._own.items())
+
+    def confirm(self, room: str, call: Callable[[Home | None], None]) -> None:
+        """Ask whether this node is still the home of one of its rooms.
+
+        The broker may have forgotten that, or have given the room to another node, if it has lost
+        its last changes. Of two homes the one with the greater epoch stays.
+
+        Args:
+            room: The room's name.
+            call: Called with the home; None if that cannot be found now, or is this node no more.
+        """
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._confirm(room, call, done))
+
+        self._enqueue(room, step)
+
+    async def _confirm(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        nid, epoch = self.nid, self._own.get(room)
+        home = None if epoch is None else await self._ask(room, epoch)
+        if epoch is not None and (nid, epoch) != (self.nid, self._own.get(room)):
+            home = None  # the room was left meanwhile
+        elif home is not None and home.nid == nid:
+            self._own[room] = home.epoch
+        elif home is not None:
+            del self._own[room]
+            self._remember(room, home)
+        call(home)
+        done()
+
+    def hand(self, room: str, nid: int, call: Callable[[Home | None], None]) -> None:
+        """Give one of this node's rooms to another node.
+
+        Args:
+            room: The room's name.
+            nid: The number of the other node.
+            call: Called with the new home, at the moment at which this node is the home no more;
+                None if it stays the home, or has not been it.
+        """
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._hand(room, nid, call, done))
+
+        self._enqueue(room, step)
+
+    async def _hand(
+        self, room: str, nid: int, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        epoch, home = self._own.get(room), None
+        if epoch is not None:
+            try:
+                home = await self._registry.hand(room, epoch, nid)
+            except Exception as error:
+                self._note_failure(error)
+        if home is not None and self._own.get(room) == epoch:
+            del self._own[room]
+            self._remember(room, home)
+        call(home)
+        done()
+
+    def disown(self, room: str, epoch: int) -> None:
+        """End a reign of which only others know: its end, or its beginning, was not heard.
+
+        Of a room that another node is about to hand over, this one will hear.
+        """
+
+        def step(done: Callable[[], None]) -> None:
+            self._run(self._end(room, epoch, done))
+
+        is_unknown = room not in self._known and room not in self._lines
+        if self._own.get(room) != epoch and is_unknown:
+            self._enqueue(room, step)
 
     def after(self, room: str, call: Callable[[], None]) -> None:
         """Call a function once all that is being asked about a room has been answered."""
@@ -126,8 +212,13 @@ class Homes:
         self._known.pop(room, None)
 
     def forget_node(self, nid: int) -> None:
-        """Forget all rooms of another node."""
+        """Forget all rooms of another node, which is gone; older answers may still name it."""
+        self._gone.add(nid)
         self._known = {room: home for room, home in self._known.items() if home.nid != nid}
+
+    def meet_node(self, nid: int) -> None:
+        """Note that another node is there, perhaps with the number of one that is gone."""
+        self._gone.discard(nid)
 
     def reset(self) -> None:
         """Forget everything: the registry knows nothing of this node any more."""
@@ -140,7 +231,41 @@ class Homes:
         epoch = self._own.pop(room, None)
         if epoch is not None:
             self._ending[room] = epoch
+            if not self._is_held:
+                self._enqueue(room, partial(self._release, room, epoch))
+
+    # An upgrade
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being asked of the registry."""
+        return not self._lines
+
+    def hold(self) -> None:
+        """End no reign until `let_go`: another process may do so."""
+        self._is_held = True
+
+    def let_go(self) -> None:
+        """End reigns again."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        for room, epoch in list(self._ending.items()):
             self._enqueue(room, partial(self._release, room, epoch))
+
+    def state(self) -> HomesState:
+        """Return everything for another process."""
+        return HomesState(dict(self._own), dict(self._ending), dict(self._known))
+
+    def restore(self, nid: int, state: HomesState) -> None:
+        """Go on where another process was, after `let_go`.
+
+        Args:
+            nid: The number of this node.
+            state: The result of `state` there.
+        """
+        self.nid = nid
+        self._own, self._ending, self._known = state.own, state.ending, state.known
 
     def _remembered(self, room: str) -> Home | None:
         epoch = self._ending.pop(room, None)
@@ -193,16 +318,9 @@ class Homes:
         self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
     ) -> None:
         nid = self.nid
-        try:
-            home: Home | None = await self._registry.claim(room)
-        except Exception as error:
-            self.claims["failed"] += 1
-            _log.warning("the registry does not answer", why=str(error) or repr(error))
-            home = None
-        if home is not None:
-            self.claims["granted" if home.nid == nid else "refused"] += 1
-        if nid != self.nid:
-            home = None  # this node has got another number meanwhile
+        home = await self._ask(room)
+        if nid != self.nid or (home is not None and home.nid in self._gone):
+            home = None  # this node has got another number meanwhile, or the home is gone
         if home is not None and home.nid == nid:
             self._renew(room, partial(self._reign, room, home, call, done))
             return
@@ -210,6 +328,23 @@ class Homes:
             self._remember(room, home)
         call(home)
         done()
+
+    async def _ask(self, room: str, epoch: int = 0) -> Home | None:
+        try:
+            home = await self._registry.claim(room, epoch)
+        except Exception as error:
+            self.claims["failed"] += 1
+            self._note_failure(error)
+            return None
+        self.claims["granted" if home.nid == self.nid else "refused"] += 1
+        self._is_failing = False
+        return home
+
+    def _note_failure(self, error: Exception) -> None:
+        """Log that the registry does not answer, once until it does."""
+        if not self._is_failing:
+            _log.warning("the registry does not answer", why=str(error) or repr(error))
+        self._is_failing = True
 
     def _reign(
         self,
@@ -240,5 +375,5 @@ class Homes:
         try:
             await self._registry.release(room, epoch)
         except Exception as error:
-            _log.warning("the registry does not answer", why=str(error) or repr(error))
+            self._note_failure(error)
         done()

@@ -6,11 +6,12 @@ order as on one node: all of the old room, then the answer to its `ch`, then the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.cluster.messages import Join
+from fortepiano.cluster.node_state import JourneyState
 from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
@@ -18,20 +19,24 @@ from fortepiano.protocol.notices import notice
 from fortepiano.protocol.user_profile import SessionFacts, profile_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fortepiano.cluster.homes import Homes
     from fortepiano.cluster.mail import Mail
     from fortepiano.cluster.registry import Home
     from fortepiano.cluster.stays import OwnStay, Stays
+    from fortepiano.model.elsewhere import Postponed
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
 
 __all__ = ["Journeys"]
 
-_PATIENCE_SECONDS = 10.0
-"""How long a session waits for a room's home: longer than it takes to declare a node dead."""
+_PATIENCE_SECONDS = 10
+"""How long a session waits for a room's home: longer than it takes to declare a node dead.
+
+Counted by seconds, so that the time in which this node stands still counts little.
+"""
 
 _PAUSE_SECONDS = 0.25
 """The time after which a home that was not found is looked for again."""
@@ -49,6 +54,7 @@ class _Journey:
         room: The room to enter.
         wanted: Settings for the room, if it has to be created.
         is_placed: Whether the session enters in any case.
+        is_return: Whether the session is in the room, and only its home is another one now.
         stay: The stay of which the home has been asked.
         rounds: How often a node was not the home.
         refuge: The room into which the session was put meanwhile, if it may not enter.
@@ -59,10 +65,11 @@ class _Journey:
     room: str
     wanted: Any
     is_placed: bool
+    is_return: bool = False
     stay: OwnStay | None = None
     rounds: int = 0
     refuge: tuple[str, Any] = (AWKWARD, None)
-    waiting: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
+    waiting: list[Postponed] = field(default_factory=list["Postponed"])
 
 
 class Journeys:
@@ -96,6 +103,8 @@ class Journeys:
         self._settle = settle
         self._is_together = is_together
         self._journeys: dict[Session, _Journey] = {}
+        self._is_held = False
+        self._held: list[_Journey] = []
 
     def start(self, session: Session, room: str, wanted: Any, *, is_placed: bool) -> None:
         """Let a session go into a room.
@@ -112,15 +121,53 @@ class Journeys:
             journey.refuge = room, wanted
             return
         self._context.hub.hold(session.client)
-        journey = self._journeys[session] = _Journey(session, room, wanted, is_placed)
-        self._context.clock.later(_PATIENCE_SECONDS, partial(self._give_up, journey))
+        self._begin(_Journey(session, room, wanted, is_placed))
+
+    def follow(self, session: Session, room: str) -> None:
+        """Let a session go over to the new home of the room in which it is.
+
+        Until it is there, it plays in the room as it is here.
+        """
+        if session not in self._journeys:
+            self._begin(_Journey(session, room, None, is_placed=True, is_return=True))
+
+    @property
+    def has_returns(self) -> bool:
+        """Whether sessions are on their way to the new home of their room."""
+        return any(journey.is_return for journey in self._journeys.values())
+
+    def _begin(self, journey: _Journey) -> None:
+        self._journeys[journey.session] = journey
+        self._wait(journey, _PATIENCE_SECONDS)
         self._look(journey)
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def _wait(self, journey: _Journey, seconds: int) -> None:
+        """Give up a journey that is not over after some seconds."""
+        if seconds == 0:
+            self._give_up(journey)
+        elif self._is_current(journey):
+            self._context.clock.later(1.0, partial(self._wait, journey, seconds - 1))
+
+    def look_again_for(self, stay: OwnStay) -> None:
+        """Look for the home of a room again, as the home that was asked is none any more."""
+        journey = self._asked(stay)
+        if journey is not None:
+            journey.stay = None
+            self._look(journey)
+
+    def look_again(self) -> None:
+        """Look for the homes of all rooms again, as the homes that were asked cannot answer."""
+        for journey in list(self._journeys.values()):
+            stay, journey.stay = journey.stay, None
+            if stay is not None:
+                self._stays.leave(stay)
+            self._look(journey)
+
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Keep a message of a session that is on its way; return False if it is not."""
         journey = self._journeys.get(session)
         if journey is not None:
-            journey.waiting.append(handle)
+            journey.waiting.append(message)
         return journey is not None
 
     def discard(self, session: Session) -> None:
@@ -132,6 +179,66 @@ class Journeys:
     def _is_current(self, journey: _Journey) -> bool:
         return self._journeys.get(journey.session) is journey
 
+    # An upgrade
+
+    def hold(self) -> None:
+        """Look for no more homes until `let_go`: another process may do so."""
+        self._is_held = True
+
+    def let_go(self) -> None:
+        """Look for all homes again."""
+        self._is_held = False
+        held, self._held = self._held, []
+        for journey in held:
+            self._look(journey)
+
+    def states(self, indexes: Mapping[Session, int]) -> list[JourneyState]:
+        """Return all journeys for another process.
+
+        Args:
+            indexes: The indexes of sessions.
+        """
+        return [
+            JourneyState(
+                indexes[journey.session],
+                journey.room,
+                journey.wanted,
+                journey.is_placed,
+                journey.is_return,
+                None if journey.stay is None else journey.stay.number,
+                journey.rounds,
+                journey.refuge,
+                [(message.raw, message.is_binary) for message in journey.waiting],
+            )
+            for journey in self._journeys.values()
+        ]
+
+    def restore(
+        self,
+        states: Iterable[JourneyState],
+        sessions: Sequence[Session],
+        postponed: Callable[[Session, bytes, bool], Postponed],
+    ) -> None:
+        """Go on with journeys of another process.
+
+        Args:
+            states: The journeys.
+            sessions: The sessions by their indexes.
+            postponed: Returns a message of a session that waits, which may be binary.
+        """
+        for state in states:
+            session = sessions[state.session]
+            journey = _Journey(session, state.room, state.wanted, state.is_placed, state.is_return)
+            journey.stay = None if state.stay is None else self._stays.get(state.stay)
+            journey.rounds, journey.refuge = state.rounds, state.refuge or journey.refuge
+            journey.waiting = [postponed(session, *message) for message in state.waiting]
+            if not journey.is_return:
+                self._context.hub.hold(session.client)
+            self._journeys[session] = journey
+            self._wait(journey, _PATIENCE_SECONDS)
+            if journey.stay is None:
+                self._look(journey)
+
     # The way
 
     def _look(self, journey: _Journey) -> None:
@@ -139,7 +246,9 @@ class Journeys:
         if not self._is_current(journey):
             return
         stay = journey.session.stay
-        if stay is not None and stay.room == journey.room:
+        if self._is_held:
+            self._held.append(journey)
+        elif stay is not None and stay.room == journey.room and not journey.is_return:
             self._arrive(journey)  # a full lobby has led to the room where the session is
         else:
             self._homes.find(journey.room, partial(self._on_home, journey))
@@ -152,7 +261,7 @@ class Journeys:
             self._settle(journey.room)
         elif home is not None and home.nid != self._homes.nid:
             self._ask(journey, home)
-        elif home is not None or not self._is_together():
+        elif home is not None or self._homes.is_alone or not self._is_together():
             self._arrive(journey)
             self._settle(journey.room)
         else:
@@ -179,6 +288,9 @@ class Journeys:
         """Let the session enter a room of this node, or be sent its room again."""
         session = journey.session
         del self._journeys[session]
+        if journey.is_return and session.participant is not None:
+            self._go_on(journey)  # the room is one of this node now
+            return
         handlers = self._handlers()
         enter = handlers.place if journey.is_placed else handlers.enter
         enter(session, journey.room, journey.wanted)
@@ -189,14 +301,16 @@ class Journeys:
         session = journey.session
         if session not in self._journeys:
             self._context.hub.release(session.client)
-        for handle in journey.waiting:
-            handle()  # waits again, if the one before began another journey
+        for message in journey.waiting:
+            message.handle()  # waits again, if the one before began another journey
 
     # Answers of the home
 
     def on_entered(self, stay: OwnStay, participant: int) -> None:
         """Let a session go over into the room, in which it is a participant's tab from now on."""
-        self._handlers().leave(stay.session)
+        participating = stay.session.participant
+        is_apart = participating is not None and participating.room.name == stay.room
+        self._handlers().leave(stay.session, is_quiet=is_apart)
         self._stays.enter(stay, participant)
 
     def on_admitted(self, stay: OwnStay) -> None:
@@ -244,13 +358,13 @@ class Journeys:
         self._homes.forget(stay.room)
         journey = self._asked(stay)
         session = stay.session
-        is_there = session.stay is stay
+        if session.stay is stay:
+            self.follow(session, stay.room)
+            return
         self._stays.end(stay)
         if journey is not None:
             journey.stay = None
             self._look(journey)
-        elif is_there:
-            self._handlers().enter(session, stay.room, None)
 
     def _asked(self, stay: OwnStay) -> _Journey | None:
         """Return the journey on which a home was asked for a stay; None without one."""
@@ -266,6 +380,9 @@ class Journeys:
         if journey.stay is not None:
             self._stays.leave(journey.stay)
         self._homes.forget(journey.room)
+        if journey.is_return:
+            self._begin(replace(journey, stay=None, rounds=0))
+            return
         if session.is_in_room:
             text = "That room does not answer at the moment."
             self._context.outbound.send(session, [notice(text, Code.UNREACHABLE)])

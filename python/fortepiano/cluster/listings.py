@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fortepiano.cluster.messages import Rooms, RoomsWanted
+from fortepiano.cluster.node_state import ListingsState
 from fortepiano.protocol.room_list import RoomElsewhere, people_of
 from fortepiano.protocol.room_messages import channel, is_listed
 
@@ -168,6 +169,34 @@ class Listings:
             self._asked_at = now
             self.ask()
         return now - self._asked_at < _ANSWERS_MS
+
+    # An upgrade
+
+    def flush(self) -> None:
+        """Send all nodes now what has changed."""
+        self._publish()
+
+    def state(self) -> ListingsState:
+        """Return everything for another process."""
+        there = self._context.room_list.elsewhere
+        return ListingsState(
+            dict(self._published),
+            list(self._wanting),
+            self._asked_at,
+            [(nid, there[name]) for name, nid in self._owners.items() if name in there],
+        )
+
+    def restore(self, state: ListingsState) -> None:
+        """Go on where another process was.
+
+        Args:
+            state: The result of `state` there.
+        """
+        self._published, self._asked_at = state.published, state.asked_at
+        self._wanting = set(state.wanting)
+        self._owners = {room.name: nid for nid, room in state.rooms}
+        # Nobody has the list open who does not know these.
+        self._context.room_list.elsewhere.update({room.name: room for _, room in state.rooms})
 
     # The rooms of other nodes
 

@@ -79,6 +79,10 @@ class Members:
         for node in nodes:
             self._meet(node.nid, node.name, node.incarnation)
 
+    def incarnations(self) -> dict[int, str]:
+        """Return the incarnations of all that are there, by their numbers."""
+        return {nid: member.incarnation for nid, member in self._members.items()}
+
     def connected(self, now: float) -> None:
         """Note that this node has connected to the broker, and may have missed what others say."""
         self._grace_until = now + GRACE_SECONDS

@@ -24,15 +24,18 @@ __all__ = [
     "Errand",
     "ErrandDone",
     "Forward",
+    "Handed",
     "Happened",
     "Join",
     "Leave",
     "Lost",
+    "Merge",
     "Message",
     "Move",
     "NotHome",
     "Notice",
     "Presence",
+    "Present",
     "Profile",
     "Redirect",
     "Refused",
@@ -41,6 +44,7 @@ __all__ = [
     "Rooms",
     "RoomsWanted",
     "Standing",
+    "Stopping",
     "Told",
     "Unsynced",
     "Watch",
@@ -125,10 +129,12 @@ class Leave(_Message):
     Attributes:
         stay: The stay.
         has_ended: Whether the connection has ended.
+        is_stop: Whether it has ended as the edge stops, so that a crown lies reserved for its user.
     """
 
     stay: int
     has_ended: bool = False
+    is_stop: bool = False
 
 
 class Move(_Message):
@@ -204,6 +210,42 @@ class Resync(_Message):
 
 class Lost(_Message):
     """Home to edge: the home does not know these stays, so their sessions have to enter again."""
+
+    stays: list[int] = []
+
+
+class Handed(_Message):
+    """Home to edge: another node is the home of a room from now on.
+
+    Attributes:
+        room: The room's name.
+        epoch: The reign that is over.
+        nid: The number of the new home.
+    """
+
+    room: str
+    epoch: int
+    nid: int
+
+
+class Stopping(_Message):
+    """Node to all nodes: the node stops soon, and takes no more homes."""
+
+
+class Merge(_Message):
+    """Edge to home: what people of the room said while their node was apart.
+
+    Attributes:
+        room: The room's name.
+        lines: The lines of chat, as JSON.
+    """
+
+    room: str
+    lines: list[bytes] = []
+
+
+class Present(_Message):
+    """Edge to home: all stays that the edge has anywhere; others have ended unheard."""
 
     stays: list[int] = []
 
@@ -354,14 +396,17 @@ Message: TypeAlias = (
     | Errand
     | ErrandDone
     | Forward
+    | Handed
     | Happened
     | Join
     | Leave
     | Lost
+    | Merge
     | Move
     | NotHome
-    | Presence
     | Notice
+    | Presence
+    | Present
     | Profile
     | Redirect
     | Refused
@@ -370,6 +415,7 @@ Message: TypeAlias = (
     | Rooms
     | RoomsWanted
     | Standing
+    | Stopping
     | Told
     | Unsynced
     | Watch

@@ -70,10 +70,11 @@ class Presences:
         self._questions: dict[int, _Question] = {}
         self._found = ""
         self._networks: list[str] = []
+        self._is_hurried = False
 
     def look_for(self, session: Session, user_id: str, call: Callable[[], None]) -> None:
         """Look for a user; see `model.elsewhere.Elsewhere.when_online`."""
-        if not self._nodes:
+        if not self._nodes or self._is_hurried:
             call()
             return
         number = next(self._numbers)
@@ -113,6 +114,19 @@ class Presences:
             self._end(message.number, question.user_id, message.networks)
         elif not question.silent:
             self._end(message.number)
+
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Wait for no answers: everybody counts as absent of whom nothing is known yet."""
+        self._is_hurried = is_hurried
+        if is_hurried:
+            for number in list(self._questions):
+                self._end(number)
+
+    def next_number(self, least: int = 0) -> int:
+        """Return the number of the next question, which is not below another number."""
+        number = max(next(self._numbers), least)
+        self._numbers = itertools.count(number)
+        return number
 
     def on_node_gone(self, nid: int) -> None:
         """Wait for no answer of a node that is gone."""

@@ -76,10 +76,18 @@ class RedisRegistry:
         (nodes,) = await self._run_as_node("renew", self._lease_ms)
         return Renewed(_nodes(nodes))
 
-    async def claim(self, room: str) -> Home:
+    async def claim(self, room: str, epoch: int = 0) -> Home:
         """Return the home of a room; see `Registry.claim`."""
-        epoch, nid, node = await self._run_as_node("claim", room)
-        return Home(int(epoch), int(nid), node.decode())
+        held, nid, node = await self._run_as_node("claim", room, epoch)
+        return Home(int(held), int(nid), node.decode())
+
+    async def hand(self, room: str, epoch: int, nid: int) -> Home | None:
+        """Give the home of a room to another node; see `Registry.hand`."""
+        what, *found = await self._run("hand", self.nid, self.incarnation, room, epoch, nid)
+        if what != b"home":
+            return None
+        held, _, node = found
+        return Home(int(held), nid, node.decode())
 
     async def release(self, room: str, epoch: int) -> bool:
         """End a reign of this node; see `Registry.release`."""

@@ -109,24 +109,43 @@ local function renew(nid, incarnation, lease)
     return {'renewed', members()}
 end
 
-local function claim(nid, incarnation, room)
+local function claim(nid, incarnation, room, asserted)
     local name = name_of(nid, incarnation)
     if not name then return {'forgotten'} end
     local held = redis.call('HGET', HOMES, room)
     if held then
         local epoch, owner, of = string.match(held, '^(%d+) (%d+) (%S+)$')
         local owner_name = name_of(owner, of)
+        if tonumber(asserted) > tonumber(epoch) then owner_name = nil end
         -- A step of the broker's clock ends all leases at once, but leaves the nodes heard.
         if owner_name and (owner == nid or remaining(owner) > 0 or heard(owner) > 0) then
             return {'home', epoch, owner, owner_name}
         end
     end
     local last = tonumber(redis.call('GET', EPOCH) or 0)
-    local epoch = string.format('%.0f', math.max(last + 1, now))
-    redis.call('SET', EPOCH, epoch)
+    local epoch = asserted
+    if asserted == '0' then
+        epoch = string.format('%.0f', math.max(last + 1, now))
+    end
+    redis.call('SET', EPOCH, string.format('%.0f', math.max(last, tonumber(epoch))))
     redis.call('HSET', HOMES, room, epoch .. ' ' .. nid .. ' ' .. incarnation)
     publish({kind = 'claimed', room = room, epoch = epoch, nid = nid, node = name})
     return {'home', epoch, nid, name}
+end
+
+-- Give the home of a room to another node, unless the reign is over or that node is gone.
+local function hand(nid, incarnation, room, epoch, to)
+    local of, name = string.match(redis.call('HGET', NIDS, to) or '', '^(%S+) (.*)$')
+    local held = epoch .. ' ' .. nid .. ' ' .. incarnation
+    if redis.call('HGET', HOMES, room) ~= held or not of or remaining(to) == 0 then
+        return {'kept'}
+    end
+    local last = tonumber(redis.call('GET', EPOCH) or 0)
+    local next_epoch = string.format('%.0f', math.max(last + 1, now))
+    redis.call('SET', EPOCH, next_epoch)
+    redis.call('HSET', HOMES, room, next_epoch .. ' ' .. to .. ' ' .. of)
+    publish({kind = 'claimed', room = room, epoch = next_epoch, nid = to, node = name})
+    return {'home', next_epoch, to, name}
 end
 
 local function release(nid, incarnation, room, epoch)
@@ -163,6 +182,7 @@ local function look(...)
 end
 
 local transitions = {
-    look = look, join = join, renew = renew, claim = claim, release = release, bury = bury, leave = leave,
+    look = look, join = join, renew = renew, claim = claim, hand = hand, release = release, bury = bury,
+    leave = leave,
 }
 return transitions[transition](unpack(ARGV, 3))

@@ -128,11 +128,29 @@ class Registry(Protocol):
         """
         ...
 
-    async def claim(self, room: str) -> Home:
+    async def claim(self, room: str, epoch: int = 0) -> Home:
         """Return the home of a room; without one, this node becomes it.
+
+        Args:
+            room: The room's name.
+            epoch: The epoch of a reign of this node that the broker may have forgotten; 0 for none.
+                The reign goes on, unless there is one with a greater epoch.
 
         Raises:
             ForgottenError: This incarnation is no node any more.
+        """
+        ...
+
+    async def hand(self, room: str, epoch: int, nid: int) -> Home | None:
+        """Give the home of a room to another node.
+
+        Args:
+            room: The room's name.
+            epoch: The reign of this node, which ends.
+            nid: The number of the other node.
+
+        Returns:
+            The new home; None if that reign was over, or that node is gone.
         """
         ...
 

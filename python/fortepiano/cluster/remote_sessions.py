@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,13 @@ from fortepiano.cluster.messages import (
     Refused,
     Standing,
 )
+from fortepiano.cluster.node_state import RemoteState
+from fortepiano.model.permissions import permissions_of
 from fortepiano.model.session import Session
+from fortepiano.protocol.user_profile import SessionFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from fortepiano.cluster.homes import Homes
     from fortepiano.cluster.mail import Mail
@@ -31,10 +35,12 @@ if TYPE_CHECKING:
         Join,
         Leave,
         Message,
+        Present,
         Resync,
         Rights,
     )
     from fortepiano.cluster.profiles import Profiles
+    from fortepiano.cluster.records import Records
     from fortepiano.cluster.waits import Waits
     from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
@@ -84,6 +90,7 @@ class RemoteSessions:
         homes: The rooms of which this node is the home.
         mail: Posts messages to other nodes.
         profiles: The profiles of users.
+        records: Publishes what other nodes must know of rooms.
         waits: The sessions whose messages wait.
         handlers: Returns the handlers in force.
     """
@@ -94,6 +101,7 @@ class RemoteSessions:
         homes: Homes,
         mail: Mail,
         profiles: Profiles,
+        records: Records,
         waits: Waits,
         handlers: Callable[[], NodeHandlers],
     ) -> None:
@@ -101,8 +109,10 @@ class RemoteSessions:
         self._homes = homes
         self._mail = mail
         self._profiles = profiles
+        self._records = records
         self._waits = waits
         self._handlers = handlers
+        self._counts = Counter[str]()  # by room
         self._remotes: dict[tuple[int, int], _Remote] = {}
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
@@ -127,8 +137,11 @@ class RemoteSessions:
         self._expected.discard(key)
         room = self._context.directory.rooms.get(message.room)
         if room is None or self._homes.epoch(message.room) != message.epoch:
+            self._homes.disown(message.room, message.epoch)
             self._mail.post(nid, NotHome(message.stay))
             return
+        if not self._counts[message.room]:
+            self._records.begin(room)
         remote = self._open(nid, message, room.name)
         handlers, session = self._handlers(), remote.session
         self._profiles.arrive(session, nid, message)
@@ -154,19 +167,87 @@ class RemoteSessions:
             self._end(remote, has_ended=True)
         self._mail.post(nid, ErrandDone(message.stay, is_home))
 
-    def _open(self, nid: int, message: Join | Errand, room: str) -> _Remote:
+    def _open(self, nid: int, message: Join | Errand | RemoteState, room: str) -> _Remote:
         client = self._context.hub.attach_remote(nid, message.stay)
         remote, facts = _Remote(self, nid, message.stay, room), message.session
         session = remote.session = Session(client, remote, facts.user_id, is_bot=facts.is_bot)
         self._remotes[nid, message.stay] = self._by_session[session] = remote
+        self._counts[room] += 1
         return remote
+
+    # An upgrade
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, in the order of `states`."""
+        return list(self._by_session)
+
+    def states(self) -> list[RemoteState]:
+        """Return all sessions for another process."""
+        outbound, room_list = self._context.outbound, self._context.room_list
+        readers = set(outbound.custom_readers()), set(room_list.readers())
+        return [
+            RemoteState(
+                remote.nid,
+                remote.stay,
+                remote.room,
+                SessionFacts.of(session),
+                remote.is_answered,
+                remote.standing,
+                remote.caused,
+                *(session in some for some in readers),
+            )
+            for session, remote in self._by_session.items()
+        ]
+
+    def restore(self, states: Iterable[RemoteState]) -> list[Session]:
+        """Go on with the sessions of another process, which are in no rooms yet.
+
+        Args:
+            states: The sessions, whose users are here already.
+
+        Raises:
+            KeyError: A user is not here.
+        """
+        for state in states:
+            remote = self._open(state.nid, state, state.room)
+            remote.is_answered, remote.standing = state.is_answered, state.standing
+            remote.caused = state.caused
+            self._restore(remote.session, state)
+        return self.sessions()
+
+    def _restore(self, session: Session, state: RemoteState) -> None:
+        context, scope = self._context, state.session.scope
+        user = session.user = context.directory.users[session.user_id]
+        session.is_known_by_token = state.session.is_known_by_token
+        session.scope, session.permissions = scope, permissions_of(scope)
+        context.hub.start_session(session.client, user.quota)
+        plays = "playNotesAnywhere" in session.permissions
+        context.hub.set_privileges(
+            session.client, plays_anywhere=plays, unlimited=scope is not None
+        )
+        if state.hears_custom:
+            context.outbound.start_custom(session)
+        if state.hears_list:
+            context.room_list.resume(session)
+
+    def enter_again(self) -> None:
+        """Let the hub know which sessions are in which rooms, as their nodes do."""
+        hub, rooms = self._context.hub, self._context.directory.rooms
+        for name in self._counts:
+            if name in rooms:
+                self._records.begin(rooms[name])
+        for session in self._by_session:
+            participant = session.participant
+            if participant is not None:
+                hub.enter_again(session.client, participant.room.number, participant.number)
+                self.note_participant(participant)
 
     def on_leave(self, nid: int, message: Leave) -> None:
         """Remove a session that has left."""
         self._expected.discard((nid, message.stay))
         remote = self._remotes.get((nid, message.stay))
         if remote is not None:
-            self._end(remote, has_ended=message.has_ended)
+            self._end(remote, has_ended=message.has_ended, is_lost=message.is_stop)
 
     def on_forward(self, nid: int, message: Forward) -> None:
         """Handle a message of a session about its room."""
@@ -208,12 +289,50 @@ class RemoteSessions:
         """End all sessions of a node that is gone."""
         self._expected = {key for key in self._expected if key[0] != nid}
         for remote in self._of(nid):
-            self._end(remote, has_ended=True)
+            self._end(remote, has_ended=True, is_lost=True)
 
     def end_all(self) -> None:
-        """End all sessions: other nodes know nothing of this one any more."""
+        """End all sessions: their nodes cannot be reached."""
         for nid in {remote.nid for remote in self._remotes.values()}:
             self.on_node_gone(nid)
+
+    def on_present(self, nid: int, message: Present) -> None:
+        """End the sessions of a node that are not there any more."""
+        stays = set(message.stays)
+        for remote in self._of(nid):
+            if remote.stay not in stays:
+                self._end(remote, has_ended=True)
+
+    def await_all(self) -> set[str]:
+        """End all sessions, but await them: their nodes know nothing of this one any more.
+
+        Returns:
+            The names of their rooms.
+        """
+        self._expected.clear()
+        remotes = list(self._remotes.values())
+        for remote in remotes:
+            self._end(remote, is_awaited=True)
+        return {remote.room for remote in remotes}
+
+    def dismiss(self, room: str) -> None:
+        """Let all sessions in a room look for its home again, which this node is not any more."""
+        for remote in self._in(room):
+            self._post(remote, Lost([remote.stay]))
+        self.forget(room)
+
+    def forget(self, room: str) -> None:
+        """End all sessions in a room whose nodes know that this one is not its home any more."""
+        for remote in self._in(room):
+            self._end(remote, is_awaited=True)
+
+    def nodes_in(self, room: str) -> list[int]:
+        """Return the nodes with sessions in a room, the one with the most of them first."""
+        counts = Counter(remote.nid for remote in self._in(room))
+        return sorted(counts, key=lambda nid: (-counts[nid], nid))
+
+    def _in(self, room: str) -> list[_Remote]:
+        return [one for one in self._remotes.values() if one.room == room]
 
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]
@@ -279,12 +398,27 @@ class RemoteSessions:
             self._context.hub.close(remote.session.client, code, reason)
             self._context.hub.detach(remote.session.client)
 
-    def _end(self, remote: _Remote, *, has_ended: bool = False) -> None:
-        self._depart(remote, has_ended=has_ended)
+    def _end(self, remote: _Remote, **how: bool) -> None:
+        self._depart(remote, **how)
         self._context.hub.detach(remote.session.client)
 
-    def _depart(self, remote: _Remote, *, has_ended: bool) -> None:
+    def _depart(
+        self,
+        remote: _Remote,
+        *,
+        has_ended: bool = False,
+        is_lost: bool = False,
+        is_awaited: bool = False,
+    ) -> None:
         self._waits.discard(remote.session)
-        self._handlers().depart(remote.session, has_ended=has_ended)
-        self._remotes.pop((remote.nid, remote.stay), None)
+        if is_awaited:
+            self._context.hub.drop_remote(remote.session.client)
+        self._handlers().depart(
+            remote.session, has_ended=has_ended, is_lost=is_lost, is_awaited=is_awaited
+        )
+        if self._remotes.pop((remote.nid, remote.stay), None) is not None:
+            self._counts[remote.room] -= 1
+            if not self._counts[remote.room]:
+                del self._counts[remote.room]
+                self._records.end(remote.room)
         self._by_session.pop(remote.session, None)

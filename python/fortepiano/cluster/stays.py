@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 from fortepiano.cluster.messages import Leave
+from fortepiano.cluster.node_state import ReplicaState, StayState
+from fortepiano.config.rules import QuotaClass
 from fortepiano.model.elsewhere import Stay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fortepiano.cluster.bus import Bus
     from fortepiano.cluster.mail import Mail
+    from fortepiano.cluster.node_state import PackedReplica
     from fortepiano.cluster.registry import Home
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
 
-__all__ = ["OwnStay", "Replica", "Stays"]
+__all__ = ["OwnStay", "Replica", "Stays", "quota_class"]
+
+quota_class = lru_cache(maxsize=64)(QuotaClass)
+"""Classes of quotas: thousands of stays have the same few, which take 170 bytes each."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,12 +36,22 @@ class Replica:
         home: The home.
         room: The room's number in the hub.
         stays: The stays there, by number; those that have not begun yet included.
+        is_orphan: Whether the home is gone.
+        is_silent: Whether the home does not hear this node.
+        unsent: The messages that wait until a home of the room can be reached.
     """
 
     name: str
     home: Home
     room: int
     stays: dict[int, OwnStay]
+    is_orphan: bool = False
+    is_silent: bool = False
+    unsent: list[tuple[Session, bytes]] = field(default_factory=list["tuple[Session, bytes]"])
+
+    def people(self) -> list[Session]:
+        """Return the sessions that are in the room."""
+        return [one.session for one in self.stays.values() if one.session.stay is one]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -60,6 +77,9 @@ class Stays:
         bus: The connection to the broker.
         mail: Posts messages to other nodes.
         channel: Returns the channel of a room's stream, from the epoch.
+
+    Attributes:
+        is_stopping: Whether connections end as this node stops.
     """
 
     def __init__(self, hub: Hub, bus: Bus, mail: Mail, channel: Callable[[int], bytes]) -> None:
@@ -68,12 +88,17 @@ class Stays:
         self._mail = mail
         self._channel = channel
         self._last = 0
+        self.is_stopping = False
         self._stays: dict[int, OwnStay] = {}
         self._replicas: dict[int, Replica] = {}
 
     def get(self, number: int) -> OwnStay | None:
         """Return a stay by its number; None if it has ended."""
         return self._stays.get(number)
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all stays."""
+        return list(self._stays)
 
     def replicas(self, nid: int | None = None) -> list[Replica]:
         """Return all replicas, or those of one node."""
@@ -82,6 +107,11 @@ class Stays:
     def replica(self, epoch: int) -> Replica | None:
         """Return a replica by the epoch of its home."""
         return self._replicas.get(epoch)
+
+    def named(self, room: str) -> Replica | None:
+        """Return the replica of a room that has people here; None without one."""
+        found = (one for one in self._replicas.values() if one.name == room)
+        return next((one for one in found if one.people()), None)
 
     def begin(self, session: Session, room: str, home: Home) -> OwnStay:
         """Prepare a stay: from now on the session gets what the home sends to it.
@@ -133,7 +163,8 @@ class Stays:
         """
         if stay.number in self._stays:
             nid, room = stay.replica.home.nid, stay.replica.room
-            self._mail.post(nid, Leave(stay.number, has_ended), room)
+            is_stop = has_ended and self.is_stopping
+            self._mail.post(nid, Leave(stay.number, has_ended, is_stop), room)
             self.end(stay)
 
     def end(self, stay: OwnStay) -> None:
@@ -148,5 +179,80 @@ class Stays:
         del replica.stays[stay.number]
         if not replica.stays:
             self._hub.close_room(replica.room)
-            self._bus.unsubscribe(self._channel(replica.home.epoch))
-            del self._replicas[replica.home.epoch]
+            self._forget(replica)
+
+    def _forget(self, replica: Replica) -> None:
+        self._bus.unsubscribe(self._channel(replica.home.epoch))
+        del self._replicas[replica.home.epoch]
+
+    # An upgrade
+
+    @property
+    def last(self) -> int:
+        """The last number of a stay."""
+        return self._last
+
+    def states(self, indexes: Mapping[Session, int]) -> list[ReplicaState]:
+        """Return all replicas, and the stays there, for another process.
+
+        Args:
+            indexes: The indexes of sessions.
+        """
+        return [self._state(replica, indexes) for replica in self._replicas.values()]
+
+    def _state(self, replica: Replica, indexes: Mapping[Session, int]) -> ReplicaState:
+        return ReplicaState(
+            replica.name,
+            replica.home,
+            cast("PackedReplica", self._hub.pack_replica(replica.room)),
+            [
+                StayState(
+                    stay.number,
+                    indexes[stay.session],
+                    self._hub.stay_participant(stay.number),
+                    stay.is_holder,
+                    None if stay.quota is None else (stay.quota.allowance, stay.quota.max),
+                )
+                for stay in replica.stays.values()
+            ],
+            replica.is_orphan,
+            replica.is_silent,
+            [(indexes[it], raw) for it, raw in replica.unsent if it in indexes],
+        )
+
+    def restore(
+        self, last: int, states: Iterable[ReplicaState], sessions: Sequence[Session]
+    ) -> None:
+        """Go on with the replicas of another process.
+
+        Args:
+            last: The last number of a stay.
+            states: The replicas.
+            sessions: The sessions by their indexes.
+        """
+        self._last = last
+        for state in states:
+            replica = self._open(state.name, state.home)
+            self._hub.unpack_replica(replica.room, dict(state.packed))
+            replica.is_orphan, replica.is_silent = state.is_orphan, state.is_silent
+            replica.unsent = [(sessions[index], raw) for index, raw in state.unsent]
+            for stay in state.stays:
+                self._restore(replica, stay, sessions[stay.session])
+
+    def _restore(self, replica: Replica, state: StayState, session: Session) -> None:
+        stay = OwnStay(room=replica.name, number=state.number, session=session, replica=replica)
+        stay.is_holder = state.is_holder
+        stay.quota = None if state.quota is None else quota_class(*state.quota)
+        self._stays[stay.number] = replica.stays[stay.number] = stay
+        self._hub.begin_stay(session.client, stay.number)
+        if state.participant is not None:
+            self.enter(stay, state.participant)
+
+    def release(self, replica: Replica) -> None:
+        """End all stays in a replica that is a room of this node from now on."""
+        for stay in replica.stays.values():
+            del self._stays[stay.number]
+            if stay.session.stay is stay:
+                stay.session.stay = None
+            self._hub.end_stay(stay.number)
+        self._forget(replica)

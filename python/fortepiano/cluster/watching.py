@@ -83,6 +83,10 @@ class Watching:
         count = self._watching_nodes[nid] = self._watching_nodes.get(nid, 0) + 1
         self._later(_LEASE_SECONDS, partial(self._expire, nid, count))
 
+    def nodes(self) -> list[int]:
+        """Return the nodes that get this one's events."""
+        return list(self._watching_nodes)
+
     def _expire(self, nid: int, count: int) -> None:
         if self._watching_nodes.get(nid) == count:
             self.on_node_gone(nid)

@@ -271,6 +271,7 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
     }
     room.history.append(line)
     context.archive.save(room)
+    context.elsewhere.note_chat(room)
     context.outbound.broadcast(room, line)
 
 

@@ -38,6 +38,7 @@ def chat(context: Context, session: Session, message: Chat) -> None:
     _add_reply(context, participant, message, line)
     room.history.append(line)
     context.archive.save(room)
+    context.elsewhere.note_chat(room)
     context.outbound.broadcast(room, line)
     user = participant.user
     context.events.publish("chat", actor=user.id, name=user.name, room=room.name, text=line["a"])
@@ -61,6 +62,7 @@ def dm(context: Context, session: Session, message: DirectMessage) -> None:
     }
     _add_reply(context, participant, message, line)
     participant.room.history.append(line)
+    context.elsewhere.note_chat(participant.room)
     for tab in dict.fromkeys([*participant.tabs, *recipient.tabs]):
         context.outbound.send(tab, [line])
 

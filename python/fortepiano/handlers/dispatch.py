@@ -25,6 +25,7 @@ from fortepiano.handlers import (
 )
 from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.handlers.from_nodes import FromNodes
+from fortepiano.model.elsewhere import Postponed
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
@@ -175,7 +176,7 @@ class Dispatch:
     def _receive(self, session: Session, kind: str, message: dict[str, Any], raw: bytes) -> None:
         """Handle a decoded message, and charge its subscriber for what the server sends."""
         handle = partial(self._receive, session, kind, message, raw)
-        if self._context.elsewhere.postpone(session, handle):
+        if self._context.elsewhere.postpone(session, Postponed(raw, handle)):
             return
         queued = self._context.hub.queued_bytes
         try:
@@ -217,7 +218,7 @@ class Dispatch:
 
     def _receive_binary(self, session: Session, data: bytes) -> None:
         handle = partial(self._receive_binary, session, data)
-        if self._context.elsewhere.postpone(session, handle):
+        if self._context.elsewhere.postpone(session, Postponed(data, handle, is_binary=True)):
             return
         queued = self._context.hub.queued_bytes
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.actions import rooms
+from fortepiano.actions import promotion, rooms
 from fortepiano.actions.profile import adopt_profile
 from fortepiano.actions.shared import act_here
 from fortepiano.actions.staff_rights import change_scope, give_scope
@@ -17,6 +17,7 @@ from fortepiano.protocol.user_profile import made_user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shared_acts import SharedAct
@@ -67,9 +68,31 @@ class FromNodes:
             move = rooms.move_to_room
             self._try("ch", lambda: move(self._context, session, user, room_name, wanted))
 
-    def leave(self, session: Session) -> None:
-        """Take a session out of its room, as it is in another one now."""
-        self._try("ch", lambda: rooms.leave(self._context, session))
+    def leave(self, session: Session, *, is_quiet: bool = False) -> None:
+        """Take a session out of its room, as it is in another one now.
+
+        Args:
+            session: The session.
+            is_quiet: Whether all others leave the room too, so that nobody is told.
+        """
+        if is_quiet:
+            self._try("ch", lambda: self._leave_quietly(session))
+        else:
+            self._try("ch", lambda: rooms.leave(self._context, session))
+
+    def _leave_quietly(self, session: Session) -> None:
+        context = self._context
+        left = context.world.remove_tab(session)
+        if left is None or left.tabs:
+            return
+        room, now = left.room, context.now()
+        people = list(room.participants.values())
+        # With the last session go the participants who have been awaited.
+        is_over = not any(participant.tabs for participant in people)
+        for participant in people if is_over else [left]:
+            context.world.remove(participant, now, is_lost=True)
+            context.directory.forget(participant.user, now)
+        context.room_list.note_change(room)
 
     def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
         """Give a session of another node its user.
@@ -93,20 +116,31 @@ class FromNodes:
             give_scope(context, session, user, facts.scope)
         return is_current
 
-    def depart(self, session: Session, *, has_ended: bool) -> None:
+    def depart(
+        self,
+        session: Session,
+        *,
+        has_ended: bool,
+        is_lost: bool = False,
+        is_awaited: bool = False,
+    ) -> None:
         """Remove a session of another node.
 
         Args:
             session: The session.
             has_ended: Whether its connection has ended.
+            is_lost: Whether its node is gone, so that a crown lies reserved for its user.
+            is_awaited: Whether the session comes back in a moment, so that nobody is told.
         """
-        self._try("", lambda: self._depart(session, has_ended=has_ended))
+        if is_awaited:
+            self._try("", lambda: self._context.world.remove_tab(session))
+        self._try("", lambda: self._depart(session, has_ended=has_ended, is_lost=is_lost))
 
-    def _depart(self, session: Session, *, has_ended: bool) -> None:
+    def _depart(self, session: Session, *, has_ended: bool, is_lost: bool) -> None:
         context = self._context
         context.room_list.stop(session)  # staff may have sent `+ls` inside another message
         context.outbound.stop_custom(session)
-        rooms.leave(context, session, has_ended=has_ended)
+        rooms.leave(context, session, has_ended=has_ended, is_lost=is_lost)
         user, session.user = session.user, None
         if user is not None:
             context.directory.depart(user, session, context.now(), has_ended=has_ended)
@@ -152,6 +186,21 @@ class FromNodes:
     def renew(self, room_name: str, then: Callable[[], object]) -> None:
         """Make ready for a room of which this node has become the home; then call a function."""
         rooms.renew(self._context, room_name, then)
+
+    def promote(
+        self, name: str, number: int, stored: bytes, lines: list[bytes], sessions: list[Session]
+    ) -> None:
+        """Go on with a room of which another node was the home; see `actions.promotion`."""
+        go_on = promotion.promote
+        self._try("ch", lambda: go_on(self._context, name, number, stored, lines, sessions))
+
+    def remove_awaited(self, room: Room) -> None:
+        """Remove the participants of a room whose sessions have not come back."""
+        self._try("ch", lambda: rooms.remove_awaited(self._context, room))
+
+    def merge_chat(self, room: Room, lines: list[bytes]) -> None:
+        """Add what some of its people said while they were apart to the chat of a room."""
+        self._try("a", lambda: promotion.merge_chat(self._context, room, lines))
 
     def charge(self, session: Session, size: int) -> None:
         """Charge the subscriber of a session for bytes that its messages caused elsewhere."""

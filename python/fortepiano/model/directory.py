@@ -62,6 +62,7 @@ class Directory:
         departed: When each remembered user's last connection ended, by user id, oldest first.
         empty_tests: Names of the empty special rooms that still exist, the last used one last.
         on_close: Called with the name of each room that is closed.
+        on_change: Called with each room whose record differs now.
     """
 
     def __init__(self, hub: Hub, store: Store, live: Live) -> None:
@@ -73,6 +74,7 @@ class Directory:
         self.departed: OrderedDict[str, int] = OrderedDict()
         self.empty_tests: OrderedDict[str, None] = OrderedDict()
         self.on_close: Callable[[str], object] = lambda name: None
+        self.on_change: Callable[[Room], object] = lambda room: None
         self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
@@ -122,8 +124,8 @@ class Directory:
             )
             quota = self._new_quota()
             user = self.users[user_id] = User(user_id, name, color, quota, since)
-        elif not user.sessions:
-            self._recall(user, now)
+        elif not (user.sessions or user.participations):
+            self._recall(user, now)  # others who see them would not learn of a change
         user.sessions.append(session)
         self.departed.pop(user_id, None)
         return user
@@ -153,6 +155,23 @@ class Directory:
             user = self.users[user_id] = make(self._new_quota())
             self.departed[user_id] = now
         return user
+
+    def expect(self, user_id: str, make: Callable[[int], User], now: int) -> User:
+        """Return a user who is in a room here, and whose sessions are at other nodes.
+
+        Args:
+            user_id: The user.
+            make: Returns the user for the number of a quota, if they are not known.
+            now: Milliseconds since 1970.
+        """
+        user = self.meet(user_id, make, now)
+        self.departed.pop(user_id, None)
+        return user
+
+    def forget(self, user: User, now: int) -> None:
+        """Note that a user who was expected does not come."""
+        if not user.sessions:
+            self.departed[user.id] = now
 
     def _recall(self, user: User, now: int) -> None:
         """Give a remembered user the stored name: they may have been on another server meanwhile.
@@ -226,21 +245,41 @@ class Directory:
             name: The room's name, which no other room may have.
             settings: The creator's settings; special rooms ignore them.
         """
+        room = self._made(name, self._hub.open_room())
+        if not room.is_special:
+            room.change(settings)
+        self.rooms[name] = room
+        return room
+
+    def adopt_room(self, name: str, number: int, record: RoomRecord, now: int) -> Room:
+        """Open a room that the hub knows already, of which another node was the home.
+
+        Args:
+            name: The room's name; nobody is in a room of that name here.
+            number: The room's number in the hub.
+            record: The room's record.
+            now: Milliseconds since 1970.
+        """
+        old = self.rooms.pop(name, None)
+        if old is not None:
+            self._hub.close_room(old.number)
+            self.empty_tests.pop(name, None)
+        room = self.rooms[name] = self._made(name, number)
+        room.restore(record, now)
+        return room
+
+    def _made(self, name: str, number: int) -> Room:
         is_special = self.is_special(name)
         chosen = dict(SPECIAL_SETTINGS if is_special else NORMAL_SETTINGS)
         if self._live.rules.lobby_limit and _number_of(name) is not None:
             chosen["limit"] = self._live.rules.lobby_limit
-        room = Room(
+        return Room(
             name,
-            self._hub.open_room(),
+            number,
             is_special=is_special,
             settings=chosen,
             history=self._live.rules.chat_history,
         )
-        if not is_special:
-            room.change(settings)
-        self.rooms[name] = room
-        return room
 
     def set_permanent(self, room: Room, *, is_permanent: bool) -> None:
         """Make a room permanent, so that it outlives its people and restarts; or no longer."""
@@ -252,6 +291,7 @@ class Directory:
 
     def save(self, room: Room) -> None:
         """Write a permanent room into the store; to be called after each change of a room."""
+        self.on_change(room)
         if room.is_permanent and not self._is_frozen:
             self._store.save_room(room.record())
 

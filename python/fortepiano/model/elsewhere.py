@@ -14,10 +14,26 @@ if TYPE_CHECKING:
 
     from fortepiano.config.rules import QuotaClass
     from fortepiano.model.participant import Participant
+    from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
 
-__all__ = ["Alone", "Elsewhere", "Stay"]
+__all__ = ["Alone", "Elsewhere", "Postponed", "Stay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A message of a client that waits.
+
+    Attributes:
+        raw: The message.
+        handle: Handles it.
+        is_binary: Whether it is no JSON.
+    """
+
+    raw: bytes
+    handle: Callable[[], object]
+    is_binary: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -109,12 +125,12 @@ class Elsewhere(Protocol):
         """
         ...
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Let a message wait while it is decided where its session goes.
 
         Args:
             session: The session that sent the message.
-            handle: Handles the message; called once, or never if the session ends before.
+            message: The message; it is handled once, or never if the session ends before.
 
         Returns:
             False if the session goes nowhere, so that its message need not wait.
@@ -189,6 +205,10 @@ class Elsewhere(Protocol):
         """Note that others see a user differently now, or that the user has other flags."""
         ...
 
+    def note_chat(self, room: Room) -> None:
+        """Note that the chat of a room has changed."""
+        ...
+
     def note_rights(self, session: Session) -> None:
         """Note that a session has the rights of another scope now."""
         ...
@@ -222,7 +242,7 @@ class Alone:
         """Return False: no session is in a room of another node."""
         return False
 
-    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+    def postpone(self, session: Session, message: Postponed) -> bool:
         """Return False: it is always known where a session goes."""
         return False
 
@@ -267,6 +287,9 @@ class Alone:
         """Do nothing."""
 
     def note_user(self, user: User) -> None:
+        """Do nothing."""
+
+    def note_chat(self, room: Room) -> None:
         """Do nothing."""
 
     def note_rights(self, session: Session) -> None:

@@ -124,32 +124,71 @@ class World:
         session.participant = participant
         self.hub.enter(session.client, participant.room.number, participant.number)
 
-    def leave(self, session: Session, now: int, *, has_ended: bool = False) -> Departure | None:
+    def leave(
+        self, session: Session, now: int, *, has_ended: bool = False, is_lost: bool = False
+    ) -> Departure | None:
         """Take a session out of its room.
 
         Args:
             session: The session.
             now: Milliseconds since 1970.
             has_ended: Whether the connection has ended; else the session goes to another room.
+            is_lost: Whether the node of the connection is gone; see `remove`.
 
         Returns:
             The changes; None if the session was in no room.
         """
-        participant, session.participant = session.participant, None
+        participant = self.remove_tab(session)
         if participant is None:
             return None
-        room = participant.room
-        participant.tabs.remove(session)
-        self.hub.leave(session.client)
         if participant.tabs:
-            return Departure(room, None, had_crown=False, new_holder=None)
+            return Departure(participant.room, None, had_crown=False, new_holder=None)
+        return self.remove(participant, now, has_ended=has_ended, is_lost=is_lost)
+
+    def remove_tab(self, session: Session) -> Participant | None:
+        """Take a session out of its room, where its participant stays; return the participant.
+
+        A participant without tabs is awaited: others see nothing of what has happened.
+        """
+        participant, session.participant = session.participant, None
+        if participant is not None:
+            participant.tabs.remove(session)
+            self.hub.leave(session.client)
+        return participant
+
+    def adopt(self, user: User, room: Room, number: int) -> Participant:
+        """Make a user the participant that the hub knows already, without a tab."""
+        participant = room.participants[user.id] = Participant(user, room, number)
+        user.participations.append(participant)
+        if user.is_hidden:
+            room.hidden.add(user.id)
+        return participant
+
+    def remove(
+        self,
+        participant: Participant,
+        now: int,
+        *,
+        has_ended: bool = False,
+        is_lost: bool = False,
+    ) -> Departure:
+        """Remove a participant without tabs from its room.
+
+        Args:
+            participant: The participant.
+            now: Milliseconds since 1970.
+            has_ended: Whether the last connection has ended, so that the user has a claim.
+            is_lost: Whether that happened to all people of a node at once. Then the crown does not
+                pass on, as after a restart: it lies reserved for its holder, who comes back.
+        """
+        room = participant.room
         del room.participants[participant.user.id]
         room.hidden.discard(participant.user.id)
         participant.user.participations.remove(participant)
         had_crown = room.holder is participant
         new_holder = None
         if had_crown:
-            if self._live.rules.crown_on_leave == "passes":
+            if self._live.rules.crown_on_leave == "passes" and not is_lost:
                 new_holder = next(iter(room.participants.values()), None)
             if new_holder is not None and has_ended:
                 room.claims.add(participant.user.id, now, self._live.rules.crown_return_ms)

@@ -9,13 +9,15 @@ connection that is down.
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from fortepiano.cluster.bus import Event, OnDown, OnEvent, OnUp
+from fortepiano.cluster.node_state import BusState
 from fortepiano.native import Engine
 from fortepiano.net.bus_connection import BrokerConnection
 from fortepiano.net.bus_errors import BusError, RefusedError, check_broker, explain
@@ -90,7 +92,10 @@ class BrokerBus:
 
     def start(self) -> None:
         """Connect, and from now on connect again after each end; on the running loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="bus")
+        self._start(self._serve)
+
+    def _start(self, serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(serve), name="bus")
 
     async def close(self) -> None:
         """Close the connection, and make no other one.
@@ -141,6 +146,46 @@ class BrokerBus:
             self.unsubscribe(self._inbox)
             self._inbox = inbox
 
+    # An upgrade
+
+    def hold(self) -> None:
+        """Send nothing until `let_go`: another process may do so."""
+        self._connection.hold()
+
+    def let_go(self) -> None:
+        """Send what was kept, and everything at once again."""
+        self._connection.let_go()
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor of the connection, for another process; -1 if it cannot go along now."""
+        return self._connection.descriptor if self.is_up else -1
+
+    @property
+    def can_go_along(self) -> bool:
+        """Whether there is a connection with which another process can go on at some moment."""
+        return self.is_up and not self._url.startswith("rediss")
+
+    def state(self) -> BusState:
+        """Return what another process needs to go on with the connection."""
+        return self._connection.state(list(self._channels))
+
+    async def adopt(self, connection: socket.socket, state: BusState) -> None:
+        """Go on with the connection of another process.
+
+        Args:
+            connection: The socket.
+            state: The result of `state` there.
+        """
+        self._channels = dict.fromkeys([*state.channels, *self._channels])
+        try:
+            await self._connection.adopt(connection, state)
+        except OSError:
+            self.start()
+            return
+        self._is_up, self._ups = True, 1
+        self._start(self._stay)
+
     def stats(self) -> dict[str, int]:
         """Return counters since the start, and the state of the connection.
 
@@ -158,10 +203,10 @@ class BrokerBus:
 
     # The life of the connection
 
-    async def _run(self) -> None:
+    async def _run(self, serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             try:
-                await self._serve()
+                await serve()
             except (BusError, RedisError, OSError, ValueError) as error:
                 self._set_down(error)
             except Exception as error:  # a fault of ours must not end all attempts
@@ -169,6 +214,7 @@ class BrokerBus:
                 self._set_down(error)
             finally:
                 await self._connection.close()
+            serve = self._serve
             longest = min(_SHORTEST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
             self._failures += 1
             # All nodes lose a broker at the same moment.
@@ -176,16 +222,21 @@ class BrokerBus:
 
     async def _serve(self) -> None:
         """Connect, and stay connected until the connection ends, which raises."""
-        connection, loop = self._connection, asyncio.get_running_loop()
-        token = secrets.token_hex(8)
+        connection = self._connection
         async with asyncio.timeout(OPEN_SECONDS):
             await connection.open(await endpoint_for(self._url), self._name)
             await self._warn_of_eviction()
             await connection.subscribe_all(list(self._channels))
-            connection.beat(self._inbox, f"{token} 0".encode())
+            connection.beat(self._inbox, secrets.token_hex(8).encode())
             await connection.await_beat()
         connection.publish()
         self._set_up()
+        await self._stay()
+
+    async def _stay(self) -> None:
+        """Stay connected until the connection ends, which raises."""
+        connection, loop = self._connection, asyncio.get_running_loop()
+        token = secrets.token_hex(8)
         number = 0
         while True:
             # By count, not by time: this process itself may have been stopped for longer.

@@ -1,6 +1,7 @@
 """One connection to the broker at a time: what is asked, answered and subscribed to."""
 
 import asyncio
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from fortepiano.cluster.bus import Event, OnEvent
+from fortepiano.cluster.node_state import BusState
 from fortepiano.native import BusLink, Engine
 from fortepiano.net.bus_errors import BusError, RefusedError, check_broker, refusal
 from fortepiano.store.redis_url import Endpoint
@@ -157,6 +159,50 @@ class BrokerConnection:
             async with asyncio.timeout_at(when):
                 await self._ended.wait()
         self._check()
+
+    # An upgrade
+
+    def hold(self) -> None:
+        """Keep what is to be sent, until `let_go`."""
+        self._link.hold()
+
+    def let_go(self) -> None:
+        """Send what was kept."""
+        self._link.let_go()
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor of the socket, for another process; -1 if it cannot go on with it."""
+        return self._link.fileno()
+
+    def state(self, channels: list[bytes]) -> BusState:
+        """Return what another process needs to go on.
+
+        Args:
+            channels: The channels that are subscribed to.
+        """
+        packed, answers = self._link.pack(), len(self._asked)
+        return BusState(packed, channels, answers, self._beat, self.beats_missing)
+
+    async def adopt(self, connection: socket.socket, state: BusState) -> None:
+        """Go on with the connection of another process.
+
+        Args:
+            connection: The socket.
+            state: The result of `state` there.
+
+        Raises:
+            OSError: The socket cannot be used.
+        """
+        self._forget()
+        loop = asyncio.get_running_loop()
+        self._asked.extend(loop.create_future() for _ in range(state.answers))
+        self._beat, self.beats_missing = state.beat, state.beats_missing
+        self._beat_at = time.perf_counter()
+        self.subscribes = True
+        self._link.restore(state.packed)
+        protocol: Any = self._link  # one of asyncio but for its base class
+        await loop.connect_accepted_socket(lambda: protocol, connection)
 
     def stats(self) -> dict[str, int]:
         """Return the counters of all connections until now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.errors import ControlError, FortepianoError, ReloadError
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from fortepiano.server.command_socket import Answer
 
 __all__ = ["Commands"]
+
+_HEALTHY_SECONDS = 15.0
+"""How long an upgraded process may take until it is in its cluster."""
+
+_LOOK_SECONDS = 0.1
+"""The interval at which it is looked at."""
 
 _NOBODY = {"problems": ["no process serves yet"]}
 
@@ -79,8 +86,19 @@ class Commands:
                     answers.append({"problems": str(error).splitlines()})
             return _merged(answers)
 
+    async def _problems(self, child: Child) -> Sequence[str]:
+        """Wait until an upgraded process is in its cluster, and serves; return why it is not."""
+        until = time.monotonic() + _HEALTHY_SECONDS
+        while True:
+            problems: Sequence[str] = (await self._ask(child, "health")).get("problems", ())
+            if not problems or time.monotonic() > until:
+                return problems
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def upgrade(self, answer: Answer) -> dict[str, Any]:
         """Upgrade all processes, one after the other, and then this one.
+
+        The next one has its turn once the one before is in the cluster. The first failure ends it.
 
         Args:
             answer: Called with the result before this process has another program.
@@ -89,10 +107,11 @@ class Commands:
             return {"problems": ["a reload or an upgrade is under way already"]}
         async with self._lock:
             done: list[dict[str, Any]] = []
-            for child in self._serving():
+            for child in (serving := self._serving()):
                 result = await self._ask(child, "upgrade")
-                if "problems" in result:
-                    return {"problems": [*result["problems"], *_left(len(done))]}
+                problems = result.get("problems") or await self._problems(child)
+                if problems:
+                    return {"problems": [_stopped(child.number, problems, len(done), len(serving))]}
                 done.append(result)
             problem = await asyncio.to_thread(why_not) if done else "no process serves yet"
             if problem:
@@ -103,9 +122,10 @@ class Commands:
         return {}
 
 
-def _left(count: int) -> list[str]:
-    """Return what to say about processes that were upgraded before one that was not."""
-    return [f"{count} of the processes are upgraded, the others are not"] if count else []
+def _stopped(number: int, problems: Sequence[str], done: int, count: int) -> str:
+    """Return the line about an upgrade that was stopped at one of the processes."""
+    why = "; ".join(problems)
+    return f"process {number}: {why}; {done} of {count} processes were upgraded before"
 
 
 def _summary(done: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

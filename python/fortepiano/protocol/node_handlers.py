@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.shared_acts import SharedAct
     from fortepiano.protocol.user_profile import SessionFacts, UserProfile
@@ -26,8 +27,13 @@ class NodeHandlers(Protocol):
         """Put a session into a room, without checking whether it may enter."""
         ...
 
-    def leave(self, session: Session) -> None:
-        """Take a session out of its room, as it is in another one now."""
+    def leave(self, session: Session, *, is_quiet: bool = False) -> None:
+        """Take a session out of its room, as it is in another one now.
+
+        Args:
+            session: The session.
+            is_quiet: Whether all others leave the room too, so that nobody is told.
+        """
         ...
 
     def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
@@ -38,13 +44,36 @@ class NodeHandlers(Protocol):
         """
         ...
 
-    def depart(self, session: Session, *, has_ended: bool) -> None:
+    def depart(
+        self,
+        session: Session,
+        *,
+        has_ended: bool,
+        is_lost: bool = False,
+        is_awaited: bool = False,
+    ) -> None:
         """Remove a session of another node.
 
         Args:
             session: The session.
             has_ended: Whether its connection has ended.
+            is_lost: Whether its node is gone, so that a crown lies reserved for its user.
+            is_awaited: Whether the session comes back in a moment, so that nobody is told.
         """
+        ...
+
+    def promote(
+        self, name: str, number: int, stored: bytes, lines: list[bytes], sessions: list[Session]
+    ) -> None:
+        """Go on with a room of which another node was the home; see `actions.promotion`."""
+        ...
+
+    def remove_awaited(self, room: Room) -> None:
+        """Remove the participants of a room whose sessions have not come back."""
+        ...
+
+    def merge_chat(self, room: Room, lines: list[bytes]) -> None:
+        """Add what some of its people said while they were apart to the chat of a room."""
         ...
 
     def handle(self, session: Session, raw: bytes) -> int:

@@ -37,8 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterNode"]
 
-_RENEWALS = 3
+_RENEWALS = 6
 """How often a lease is renewed while it lasts."""
+
+_LEASE_SHARE = 5 / 6
+"""The part of a lease, by this node's own clock, in which it publishes.
+
+After that it asks first: others may have declared it dead.
+"""
 
 _PAUSES = 0.5, 2.0
 """The bounds of the pause after a failure: all nodes lose a broker at the same moment; seconds."""
@@ -48,6 +54,9 @@ _LOOK_SECONDS = 0.5
 
 _BUS_SECONDS = 3.0
 """How long a start waits for the bus, so that the first messages to other nodes are not lost."""
+
+_HAND_SECONDS = 3.0
+"""How long a node that stops waits until its people are in the rooms that it has handed over."""
 
 _LAST_SECONDS = 2.0
 """How long a node that stops tries to say so."""
@@ -70,6 +79,7 @@ class ClusterNode:
         bus: The connection to the broker; it is started once the node has a number.
         rooms: The beginning of the channels of rooms; the epoch follows.
         followers: The part that hears of other nodes; to be set before `start`.
+        hub: The hub.
         nodes: All nodes, this one too, as the registry has last named them.
         differences: In what this node differs from others, a line each.
         names: The names of the other nodes, by their numbers.
@@ -84,7 +94,7 @@ class ClusterNode:
         self, engine: Engine, settings: Settings, name: str, description: Description
     ) -> None:
         cluster, channels = settings.cluster, f"{{{settings.store.prefix}}}"
-        self._hub = engine.owner
+        self.hub = engine.owner
         self._loop = asyncio.get_running_loop()
         self._place = without_secrets(cluster.url)
         try:
@@ -126,6 +136,9 @@ class ClusterNode:
         self._bus_has_tried = asyncio.Event()
         self._is_serving = False  # whether anybody may have seen the time
         self._steer_at = 0.0
+        self._asked = 0.0  # when it was asked for a number
+        self._lease_until = 0.0
+        self._is_confirmed = False
         self._wakes = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -135,6 +148,11 @@ class ClusterNode:
     def trouble(self) -> str:
         """Why this node is alone; empty while it is in the cluster."""
         return self._registry_trouble or self._bus_trouble
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether this process, also after an upgrade, has heard that it is in the cluster."""
+        return self._is_confirmed and not self.trouble
 
     @property
     def others(self) -> list[str]:
@@ -182,6 +200,21 @@ class ClusterNode:
         assert self._task is not None  # noqa: S101 - `start` comes first
         return self._task
 
+    async def hand_rooms(self, at_once: asyncio.Event) -> None:
+        """Hand the homes of rooms to other nodes, before the connections of this one are closed.
+
+        Args:
+            at_once: When set, wait no longer.
+        """
+        if self.trouble:
+            return
+        done = asyncio.Event()
+        self.followers.leaving.start(done.set)
+        waits = [asyncio.create_task(it.wait()) for it in (done, at_once)]
+        await asyncio.wait(waits, timeout=_HAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+
     async def close(self) -> None:
         """Leave the cluster."""
         self._is_closing = True  # redis-py swallows a cancellation now and then
@@ -223,6 +256,7 @@ class ClusterNode:
                 await (self._renew() if self.registry.nid else self._join())
             except ForgottenError:
                 self._set_alone("others have declared it dead, or the broker has lost everything")
+                self._wakes.set()
             except (TakenError, StartError, *FAILURES) as error:
                 self._set_alone(self._reason(error)[0])
 
@@ -272,6 +306,7 @@ class ClusterNode:
         until = self._loop.time() + self._lease_seconds + _LOOK_SECONDS
         is_first = True
         while True:
+            self._asked = self._loop.time()
             try:
                 return await self.registry.join(self._description)
             except TakenError as error:
@@ -323,14 +358,19 @@ class ClusterNode:
         Returns:
             In what this node differs from others now; nothing while it is alone.
         """
-        self._description, nid = describe_again(self._description, settings), self.registry.nid
-        if self.trouble:
-            return []
+        self._description = describe_again(self._description, settings)
+        return [] if self.trouble else await self._join_again()
+
+    async def _join_again(self) -> list[str]:
+        """Tell other nodes what this one is now; return in what it differs from them."""
+        nid, asked = self.registry.nid, self._loop.time()
         try:
             joined = await self.registry.join(self._description)
         except (TakenError, *FAILURES):
             return []  # the next join tells them
-        if joined.nid != nid:
+        if joined.nid == nid:
+            self._take_lease(asked)
+        else:
             self.registry.nid = 0  # others have buried this node, so that it has to begin anew
             self._wakes.set()
         self._note_members(joined.nodes)
@@ -339,8 +379,9 @@ class ClusterNode:
     def _be_node(self, joined: Joined) -> None:
         """Take up the number that the registry has given."""
         inbox = self._inbox(joined.nid)
-        self._hub.join_cluster(joined.nid, inbox, self._everybody, self.rooms, self._gap_ms)
+        self.hub.join_cluster(joined.nid, inbox, self._everybody, self.rooms, self._gap_ms)
         self.bus.move_inbox(inbox)
+        self._take_lease(self._asked)
         self._members.joined(joined.nid, joined.nodes, self._loop.time())
         self._note_members(joined.nodes)
         self._registry_trouble = ""
@@ -356,8 +397,9 @@ class ClusterNode:
         Raises:
             ForgottenError: This incarnation is no node any more.
         """
-        poll = self._members.polling()
+        poll, asked = self._members.polling(), self._loop.time()
         renewed = await self.registry.renew()
+        self._take_lease(asked)
         self._note_members(renewed.nodes)
         for node in self._members.polled(poll, renewed.nodes, self._loop.time()):
             if await self.registry.bury(node):
@@ -368,10 +410,63 @@ class ClusterNode:
             self._registry_trouble = ""
             _log.info("the registry answers again", node=self.name)
 
+    def _take_lease(self, asked: float) -> None:
+        """Publish for as long as others take this node to live.
+
+        Args:
+            asked: When the lease was asked for, by the loop's clock.
+        """
+        self._is_confirmed = True
+        self._lease_until = asked + self._lease_seconds * _LEASE_SHARE
+        self.hub.set_lease(self.lease_left)
+
+    # An upgrade
+
+    @property
+    def lease_left(self) -> float:
+        """How long this node may publish without renewing its lease; seconds."""
+        return max(self._lease_until - self._loop.time(), 0.0)
+
+    @property
+    def incarnations(self) -> dict[int, str]:
+        """The incarnations of the other nodes, by their numbers."""
+        return self._members.incarnations()
+
+    def resume(self, nid: int, incarnation: str, lease_left: float) -> None:
+        """Be the node that another process of this server is.
+
+        Args:
+            nid: Its number.
+            incarnation: Its incarnation.
+            lease_left: How long it may publish without renewing its lease; seconds.
+        """
+        self.registry.nid, self.registry.incarnation = nid, incarnation
+        inbox = self._inbox(nid)
+        self.hub.join_cluster(nid, inbox, self._everybody, self.rooms, self._gap_ms)
+        self.bus.move_inbox(inbox)
+        self._lease_until = self._loop.time() + lease_left
+        self.hub.set_lease(lease_left)
+        self._has_bus = True
+
+    def resume_members(self, nodes: list[Node]) -> None:
+        """Know the other nodes that the other process has known."""
+        self._members.joined(self.registry.nid, nodes, self._loop.time())
+        self._registry_trouble = ""
+
+    def go_on(self) -> None:
+        """Keep this node in the cluster from now on; others learn of the new process at once."""
+        self._is_serving = True
+        self._task = self._loop.create_task(self._work_on(), name="cluster")
+
+    async def _work_on(self) -> None:
+        if self.registry.nid:
+            await self._join_again()
+        await self._work()
+
     async def _follow_time(self) -> None:
         """Follow the broker's clock: at once before anybody is there, slowly from then on."""
-        offset = await offset_of(self._client.execute_command, self._hub.now_us)
-        (self._hub.steer_clock if self._is_serving else self._hub.set_clock)(offset)
+        offset = await offset_of(self._client.execute_command, self.hub.now_us)
+        (self.hub.steer_clock if self._is_serving else self.hub.set_clock)(offset)
         self._steer_at = self._loop.time() + PERIOD_SECONDS
 
     # Called by the bus and by the list of members
@@ -386,8 +481,11 @@ class ClusterNode:
     def _on_down(self, why: str) -> None:
         self._bus_trouble = why
         self._bus_has_tried.set()
+        self.followers.on_down()
 
     def _on_event(self, event: Event) -> None:
+        if event[0] == "unheard":
+            self._wakes.set()  # to see whether that node is there
         if event[0] != "registry":
             self.followers.on_event(event)
             return
@@ -399,7 +497,7 @@ class ClusterNode:
 
     def _on_node(self, nid: int, name: str) -> None:
         self.names[nid] = name
-        self._hub.add_node(nid, self._inbox(nid))
+        self.hub.add_node(nid, self._inbox(nid))
         self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
@@ -407,4 +505,4 @@ class ClusterNode:
     def _on_node_gone(self, nid: int, why: str) -> None:
         _log.info("a node is gone", node=self.names.pop(nid), nid=nid, why=why)
         self.followers.on_node_gone(nid)
-        self._hub.remove_node(nid)
+        self.hub.remove_node(nid)

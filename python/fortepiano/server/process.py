@@ -15,7 +15,7 @@ from fortepiano.net.listeners import closing_listeners, opened_listeners
 from fortepiano.net.socket_addresses import url_of
 from fortepiano.observe.logs import log_uncaught
 from fortepiano.protocol.store_migration import respell_changes
-from fortepiano.server.assembly import Foundation, make_foundation
+from fortepiano.server.assembly import Foundation, make_foundation, salts_of
 from fortepiano.server.file_limits import enlarge_file_table, raise_file_limit
 from fortepiano.server.phases import Phases
 from fortepiano.server.server import Server
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from fortepiano.cluster.description import Description
     from fortepiano.config import Settings
     from fortepiano.errors import ExitStatus
     from fortepiano.net.listeners import Listeners
     from fortepiano.server.member import Member
+    from fortepiano.store.base import Store
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
     from fortepiano.upgrade.state import State
 
@@ -127,6 +129,7 @@ class _Parts(NamedTuple):
     foundation: Foundation
     keys: KeyRing
     ownership: Ownership
+    description: Description | None
 
 
 def _parts(
@@ -158,7 +161,23 @@ def _parts(
     if content:
         dump.replace(store, dump.items_of(content, settings.store.url))
     keys = open_keys(settings)
-    return _Parts(make_foundation(settings, store, keys), keys, ownership)
+    foundation = make_foundation(settings, store, keys)
+    return _Parts(foundation, keys, ownership, _described(settings, store, keys, ownership))
+
+
+def _described(
+    settings: Settings, store: Store, keys: KeyRing, ownership: Ownership
+) -> Description | None:
+    """Return what a node of a cluster says of itself; None for a server alone.
+
+    The digests of secrets take a tenth of a second, in which nobody is served if it is made later.
+    """
+    if not settings.cluster.url:
+        return None
+    # Imported here: a server alone does without, and starts sooner.
+    from fortepiano.server.node import describe
+
+    return describe(settings, ownership.owner, salts_of(settings, store), keys.keys())
 
 
 def _adopt_changes(foundation: Foundation, state: State) -> None:
@@ -179,7 +198,15 @@ async def _serve(
     phases: Phases,
     member: Member | None,
 ) -> ExitStatus:
-    server = Server(parts.foundation, read, parts.keys, parts.ownership, listeners, member)
+    server = Server(
+        parts.foundation,
+        read,
+        parts.keys,
+        parts.ownership,
+        listeners,
+        member=member,
+        description=parts.description,
+    )
     if upgrade is not None and inheritance is not None:
         await server.start_from(upgrade, inheritance)
     else:

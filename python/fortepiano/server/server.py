@@ -31,7 +31,7 @@ from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.observe.systemd import Watchdog, notify
-from fortepiano.server.assembly import context_on, salts_of
+from fortepiano.server.assembly import context_on
 from fortepiano.server.drain import drain
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
@@ -48,12 +48,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from fortepiano.cluster.description import Description
     from fortepiano.config import Settings
+    from fortepiano.model.session import Session
     from fortepiano.net.listeners import Listeners
     from fortepiano.server.assembly import Foundation
     from fortepiano.server.cluster import ClusterNode
     from fortepiano.server.command_socket import Answer
     from fortepiano.server.member import Member
+    from fortepiano.server.node_handover import NodeHandover
     from fortepiano.store.keyring import KeyRing
     from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
@@ -80,10 +83,12 @@ class Server:
         ownership: The ownership of the data folder and the store.
         listeners: The listening sockets.
         member: This process as one of several; None for the only one.
+        description: What this server says of itself as a node of a cluster; None for one alone.
 
     Attributes:
         context: The world and the ways to change it.
         cluster: This server as a node of a cluster; None for a server alone.
+        node: The same, for an upgrade.
         engine: All connections.
         ownership: The ownership of the data folder and the store.
         metrics: What `/metrics` shows.
@@ -98,7 +103,9 @@ class Server:
         keys: KeyRing,
         ownership: Ownership,
         listeners: Listeners,
+        *,
         member: Member | None = None,
+        description: Description | None = None,
     ) -> None:
         settings = foundation.live.settings
         self._loop = loop = asyncio.get_running_loop()
@@ -139,34 +146,29 @@ class Server:
         self._old_process = OldProcess(self, self._is_quiet)
         self._tasks: list[asyncio.Task[None]] = []
         self._supervisor = Supervisor(self._stop.set)
-        self.cluster = self._make_node(keys) if settings.cluster.url else None
+        self.node: NodeHandover | None = None
+        self.cluster = None if description is None else self._make_node(description)
 
-    def _make_node(self, keys: KeyRing) -> ClusterNode:
+    def _make_node(self, description: Description) -> ClusterNode:
         """Return this server as a node of a cluster."""
-        # Imported here: a server alone does without, and starts sooner.
-        from fortepiano.cluster.description import describe
-        from fortepiano.cluster.elsewhere import Cluster
-        from fortepiano.http.asked_calls import AskedCalls
-        from fortepiano.server.cluster import ClusterNode
+        from fortepiano.server.node import NodeHandover, make_node  # a server alone does without
 
-        settings, context, owner = self.settings, self.context, self.ownership.owner
-        description = describe(settings, owner, salts_of(settings, context.store), keys.keys())
-        listener = self._listeners.public[0]
-        name = settings.cluster.node or f"{owner.host}:{port_of(listener) or name_of(listener)}"
+        owner, listener = self.ownership.owner, self._listeners.public[0]
+        common = f"{owner.host}:{port_of(listener) or name_of(listener)}"
+        name = self.settings.cluster.node or common
         if self._member is not None:
             name = self._member.name(name)
-        node = ClusterNode(self.engine, settings, name, description)
-        node.followers = Cluster(
-            context,
-            node.registry,
-            node.bus,
-            lambda: self.reload.dispatch.from_nodes,
-            node.run,
-            node.rooms,
+        node = make_node(
+            self, name, description, lambda: self.reload.dispatch.from_nodes, self._api
         )
-        node.followers.asking.answer = AskedCalls(self, self._api)
         self.metrics.node, self.reload.follow = node, node.follow_settings
+        self.node = NodeHandover(node, self._receive)
         return node
+
+    def _receive(self, session: Session, raw: bytes, is_binary: bool) -> None:
+        """Handle a message that has waited in the process before this one."""
+        dispatch = self.reload.dispatch
+        (dispatch.receive_binary if is_binary else dispatch.receive)(session, raw)
 
     def _make_reload(self, read: Callable[[], Settings], dispatch: Dispatch) -> Reload:
         return Reload(
@@ -285,8 +287,12 @@ class Server:
         self._handle_signals()
         self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
-        await upgrade.adopt(inheritance, self.context, self.engine, self.ownership.take_over)
+        take_over, node = self.ownership.take_over, self.node
+        await upgrade.adopt(inheritance, self.context, self.engine, take_over, node)
         self.context.store.open()  # not earlier: a failed upgrade must write nothing
+        if node is not None and self.cluster is not None:
+            node.go_on()
+            self._supervisor.watch(self.cluster.task, "cluster")
         await self._adopt_visitors(inheritance)
         rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
@@ -368,7 +374,11 @@ class Server:
         reloading = self.reload.reloading_on_request(
             self._command_folder,
             watched,
-            {"upgrade": self._upgrade, "reload all": self._reload_all},
+            {
+                "upgrade": self._upgrade,
+                "reload all": self._reload_all,
+                "health": self._health,
+            },
             self._command_listener,
             self._supervisor.watch,
         )
@@ -392,6 +402,13 @@ class Server:
     async def _upgrade(self, answer: Answer) -> dict[str, Any]:
         return await self._old_process(self._listeners, self._command_listener, answer)
 
+    async def _health(self, _answer: Answer) -> dict[str, Any]:
+        """Return why this process is not what it should be, for the parent of several processes."""
+        problem = self.readiness_problem()
+        if problem is None and self.cluster is not None and not self.cluster.is_confirmed:
+            problem = self.cluster.trouble or "it has yet to show itself to the other nodes"
+        return {"problems": [problem]} if problem else {}
+
     async def _reload_all(self, _answer: Answer) -> dict[str, Any]:
         """Reload at all nodes of a cluster, for a command."""
         if self.cluster is None:
@@ -403,6 +420,8 @@ class Server:
     def _is_quiet(self) -> bool:
         """Return whether no response is incomplete, and no message is deferred."""
         is_behind = self.engine.owner.deferred or len(self.context.waiting)
+        if self.node is not None and not self.node.is_quiet:
+            return False
         return not is_behind and not any(
             connection.is_owed
             for door in (*self._doors, self._staff_door)
@@ -417,6 +436,8 @@ class Server:
         if self._member is not None and not self._member.is_ordered:
             await self._leave_port()
         self._admission.is_draining = True
+        if self.cluster is not None:
+            await self.cluster.hand_rooms(self._stop_now)
         self.context.events.publish(STOPPING)
         self.context.directory.freeze(self.context.now())
         seconds = self.settings.limits.drain_seconds

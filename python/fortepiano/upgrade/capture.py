@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fortepiano.net.visitor_state import VisitorState
     from fortepiano.protocol.context import Context
     from fortepiano.store.record_kinds import Changes
+    from fortepiano.upgrade.node import UpgradableNode
 
 __all__ = ["capture"]
 
@@ -44,7 +45,8 @@ def capture(
     with_store: bool,
     changes: Changes | None = None,
     visitors: Sequence[VisitorState] = (),
-) -> State:
+    node: UpgradableNode | None = None,
+) -> tuple[State, int]:
     """Return the state of a server between two turns of its loop.
 
     Args:
@@ -53,6 +55,10 @@ def capture(
         with_store: Whether the state includes the store: one in memory ends with this process.
         changes: The changes of the store since the new process reads it.
         visitors: The connections that speak HTTP, in the order of their sockets.
+        node: This server as a node of a cluster; None for a server alone.
+
+    Returns:
+        The state, and the descriptor of a node's connection to the broker; -1 for none.
     """
     hub, directory, outbound = context.hub, context.directory, context.outbound
     flush_pointers(hub)
@@ -62,7 +68,10 @@ def capture(
     indexes = {link.session: index for index, link in enumerate(links) if link.session is not None}
     readers = set(outbound.custom_readers()), set(context.room_list.readers())
     users = sorted(directory.users.values(), key=lambda user: directory.departed.get(user.id, 0))
-    return State(
+    packed, descriptor = (b"", -1) if node is None else node.pack(dict(indexes))
+    for index, session in enumerate(() if node is None else node.sessions(), len(links)):
+        indexes[session] = index
+    state = State(
         clock=pack_clock(hub),
         at=time.monotonic_ns(),
         links=[
@@ -77,7 +86,10 @@ def capture(
         store=b"".join(dump.lines_of(context.store, now)) if with_store else b"",
         changes=pack_changes(changes or {}),
         visitors=list(visitors),
+        node=packed,
+        has_bus=descriptor >= 0,
     )
+    return state, descriptor
 
 
 def _session(
@@ -124,7 +136,8 @@ def _room(context: Context, room: Room, indexes: Mapping[Session, int]) -> RoomS
     for participant in room.participants.values():
         x, y = context.world.pointer_json(participant)
         tabs = [indexes[session] for session in participant.tabs]
-        participants.append(ParticipantState(participant.user.id, x, y, tabs))
+        number = participant.number
+        participants.append(ParticipantState(participant.user.id, x, y, tabs, number))
     crown = room.crown
     return RoomState(
         name=room.name,

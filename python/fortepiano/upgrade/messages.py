@@ -25,6 +25,7 @@ class Offer(msgspec.Struct):
         lock: The descriptor of the data folder's lock, which the new process has inherited; -1 for
             none.
         lease: The value of the lease in Redis; empty for none.
+        node_format: The version of what its nodes send to each other; 0 for a server alone.
     """
 
     format: int
@@ -32,6 +33,7 @@ class Offer(msgspec.Struct):
     notes_changes: bool = False
     lock: int = -1
     lease: bytes = b""
+    node_format: int = 0
 
 
 class Reply(msgspec.Struct):
@@ -42,12 +44,14 @@ class Reply(msgspec.Struct):
         version: The version of the program.
         pause_ms: How long no process served the clients; milliseconds.
         adopts_visitors: Whether it adopts connections that speak HTTP.
+        adopts_node: Whether it goes on as the same node of a cluster.
     """
 
     problems: list[str] = []
     version: str = ""
     pause_ms: float = 0.0
     adopts_visitors: bool = False
+    adopts_node: bool = False
 
 
 class Going(msgspec.Struct):
@@ -65,16 +69,19 @@ def fixed(settings: Settings) -> dict[str, str]:
     return {".".join(keys): _text(value) for keys, value in values(settings) if needs_restart(keys)}
 
 
-def problems_of(offer: Offer, settings: Settings, understood: int) -> list[str]:
+def problems_of(offer: Offer, settings: Settings, understood: int, node_format: int) -> list[str]:
     """Return why a new process cannot continue for the old one, one line each.
 
     Args:
         offer: The message of the old process.
         settings: The settings of the new process.
         understood: The format of states that the new process understands.
+        node_format: The version of what its nodes send to each other.
     """
     if offer.format != understood:
         return ["the new version does not understand the old one: restart instead"]
+    if offer.node_format not in (0, node_format):
+        return ["nodes of the new version do not understand those of the old one: stop all first"]
     return [
         f"{'.'.join(keys)}: {shown(value)} needs a restart"
         for keys, value in values(settings)

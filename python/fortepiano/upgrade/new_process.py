@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
+    from fortepiano.upgrade.node import UpgradableNode
 
 __all__ = ["Inheritance", "NewProcess"]
 
@@ -48,6 +49,7 @@ class Inheritance(NamedTuple):
         commands: Accepts commands; None where another server accepts them.
         sockets: The clients' sockets, in the order of the state.
         visitors: The sockets of connections that speak HTTP, in the order of the state.
+        bus: The connection of a node to the broker; None for none.
     """
 
     state: State
@@ -55,6 +57,7 @@ class Inheritance(NamedTuple):
     commands: socket.socket | None
     sockets: list[socket.socket]
     visitors: list[socket.socket]
+    bus: socket.socket | None = None
 
 
 class NewProcess:
@@ -103,7 +106,7 @@ class NewProcess:
             ChannelError: The old process is gone.
         """
         offer = self._channel.receive_message(Offer, _MESSAGE_SECONDS)
-        problems = problems_of(offer, settings, FORMAT)
+        problems = problems_of(offer, settings, FORMAT, _node_format(settings))
         if not settings.store.url and not is_migrated(settings.data_dir / DATABASE):
             # Opening the database would migrate it, and the old process may have to continue.
             problems.append("the new version keeps its data in another form: restart instead")
@@ -122,7 +125,7 @@ class NewProcess:
         # during the pause.
         gc.collect()
         gc.freeze()
-        ready = Reply(version=__version__, adopts_visitors=True)
+        ready = Reply(version=__version__, adopts_visitors=True, adopts_node=True)
         self._channel.send_message(ready, _MESSAGE_SECONDS)
 
     @contextlib.contextmanager
@@ -140,6 +143,7 @@ class NewProcess:
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for inherited in sockets:
             inherited.setblocking(False)
+        bus = sockets.pop() if state.has_bus else None
         links_at = len(sockets) - len(state.links)
         count = links_at - len(state.visitors)
         # Those of commands, if there is one, and the other public ones come after the first two.
@@ -155,7 +159,7 @@ class NewProcess:
         visitors, clients = sockets[count:links_at], sockets[links_at:]
         # Until then the old process may go on with them, and needs their files.
         with closing_listeners(listeners, lambda: self._has_taken_over):
-            yield Inheritance(state, listeners, commands, clients, visitors)
+            yield Inheritance(state, listeners, commands, clients, visitors, bus)
 
     async def adopt(
         self,
@@ -163,6 +167,7 @@ class NewProcess:
         context: Context,
         engine: Engine,
         take_over: Callable[[], None],
+        node: UpgradableNode | None = None,
     ) -> None:
         """Restore the old process's state, let that process end, and serve its clients.
 
@@ -171,16 +176,19 @@ class NewProcess:
             context: The world, still empty.
             engine: All connections, still none.
             take_over: Called once the old process cannot continue any more.
+            node: This server as a node of a cluster; None for a server alone.
 
         Raises:
             ChannelError: The upgrade failed; the old process continues.
         """
         descriptors = [client.fileno() for client in inheritance.sockets]
-        links = restore(context, engine, inheritance.state, descriptors)
+        links = restore(context, engine, inheritance.state, descriptors, node)
         self._channel.send_message(Reply(), _MESSAGE_SECONDS)
         going = self._channel.receive_message(Going, _MESSAGE_SECONDS)
         self._has_taken_over = True
         take_over()
+        if node is not None:
+            await node.connect(inheritance.bus)
         await _connect(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000
         try:
@@ -189,6 +197,15 @@ class NewProcess:
             pass  # the old process has ended early, but its clients are here
         finally:
             self._channel.close()
+
+
+def _node_format(settings: Settings) -> int:
+    """Return the version of what this process would send to other nodes; 0 for a server alone."""
+    if not settings.cluster.url:
+        return 0
+    from fortepiano.cluster.description import BUS_VERSION  # not for a server alone
+
+    return BUS_VERSION
 
 
 async def _connect(links: Sequence[Link], sockets: Sequence[socket.socket]) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.store.ownership import Handed, Ownership
     from fortepiano.store.record_kinds import Changes
+    from fortepiano.upgrade.node import UpgradableNode
 
 __all__ = ["OldProcess", "UpgradableServer", "Visitor"]
 
@@ -83,6 +84,11 @@ class UpgradableServer(Protocol):
 
     ownership: Ownership
     """The ownership of the data folder and the store."""
+
+    @property
+    def node(self) -> UpgradableNode | None:
+        """This server as a node of a cluster; None for a server alone."""
+        ...
 
     @property
     def settings(self) -> Settings:
@@ -162,8 +168,6 @@ class OldProcess:
     ) -> NoReturn:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
-        if self._server.settings.cluster.url:
-            raise ReloadError(["a node of a cluster cannot be upgraded yet; restart it"])
         self._log.info("upgrading")
         store, handed = self._server.context.store, self._server.ownership.handed()
         with ExitStack() as stack:
@@ -171,18 +175,19 @@ class OldProcess:
             channel, process = stack.enter_context(_started(handed.lock, self._server.parent))
             ready = await self._prepared(channel, handed)
             await asyncio.to_thread(self._flush)
-            stack.callback(self._server.release)
+            stack.callback(self._release)
             links = await self._quiet_moment()
             # From here on the event loop does not run.
             begun = time.monotonic_ns()
             visitors = self._server.visitors() if ready.adopts_visitors else []
-            state = self._captured(links, visitors, changes)
+            state, bus = self._captured(links, visitors, changes)
             first, *more = listeners.public
             state.more_public, state.own_sockets = len(more), listeners.own
             ordered = (first, listeners.internal, commands, *more)
             descriptors = [listener.fileno() for listener in ordered if listener is not None]
             descriptors += [visitor.descriptor for visitor in visitors]
             descriptors += [link.fileno() for link in links]
+            descriptors += [bus] if bus >= 0 else []
             channel.send(encode(state), descriptors, _RESTORE_SECONDS)
             restored = channel.receive_message(Reply, _RESTORE_SECONDS)
             if restored.problems:
@@ -196,20 +201,35 @@ class OldProcess:
         settings = self._server.settings
         # A store in memory is handed over as a whole.
         notes_changes = settings.store.url != "memory:"
-        offer = Offer(FORMAT, fixed(settings), notes_changes, *handed)
+        node = self._server.node
+        node_format = 0 if node is None else node.format
+        offer = Offer(FORMAT, fixed(settings), notes_changes, *handed, node_format=node_format)
         await asyncio.to_thread(channel.send_message, offer, _MESSAGE_SECONDS)
         ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
         if ready.problems:
             raise ReloadError(ready.problems)
+        if self._server.node is not None and not ready.adopts_node:
+            raise ReloadError([f"{ready.version} cannot go on as a node of a cluster: restart it"])
         return ready
+
+    def _release(self) -> None:
+        """Go on as if nothing had happened."""
+        if self._server.node is not None:
+            self._server.node.let_go()
+        self._server.release()
 
     def _captured(
         self, links: Sequence[Link], visitors: Sequence[Visitor], changes: Callable[[], Changes]
-    ) -> State:
-        """Return the state of the server, whose changes are all stored."""
-        server = self._server
+    ) -> tuple[State, int]:
+        """Return the state of the server, whose changes are all stored.
+
+        The second value is the descriptor of a node's connection to the broker; -1 for none.
+        """
+        server, node = self._server, self._server.node
+        if node is not None:
+            node.flush()
         server.context.waiting.flush()
-        problem = server.readiness_problem()
+        problem = server.readiness_problem() or (node.problem() if node is not None else None)
         if problem is not None:
             raise ReloadError([problem])
         self._flush()
@@ -219,6 +239,7 @@ class OldProcess:
             with_store=server.settings.store.url == "memory:",
             changes=changes(),
             visitors=[visitor.state for visitor in visitors],
+            node=node,
         )
 
     def _flush(self) -> None:
@@ -242,10 +263,27 @@ class OldProcess:
             if time.monotonic() > deadline - _HOLD_SECONDS:
                 self._server.hold(public=True)
             is_late = time.monotonic() > deadline
-            if is_whole and (is_late or self._is_quiet()):
+            is_moment = is_whole and (is_late or self._is_quiet())
+            if self._is_node_ready(is_moment=is_moment):
                 return links
             if is_late and time.monotonic() > deadline + _QUIET_SECONDS:
-                raise ReloadError(["there is no moment in which no connection is being closed"])
+                why = "in which no connection is being closed, and the broker owes no answer"
+                raise ReloadError([f"there is no moment {why}"])
+
+    def _is_node_ready(self, *, is_moment: bool) -> bool:
+        """Return whether a node of a cluster, if this is one, may be handed over now.
+
+        From the first good moment on the node asks nothing new. So it is ready soon.
+        """
+        node = self._server.node
+        if node is None or not is_moment:
+            if node is not None:
+                node.let_go()
+            return is_moment
+        node.hold()
+        if not node.is_idle:
+            node.send_kept()
+        return node.is_idle
 
     def _end_process(
         self, channel: Channel, pid: int, version: str, answer: Callable[[dict[str, Any]], None]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
+    from fortepiano.upgrade.node import UpgradableNode
     from fortepiano.upgrade.state import (
         LinkState,
         ParticipantState,
@@ -43,7 +44,13 @@ if TYPE_CHECKING:
 __all__ = ["restore"]
 
 
-def restore(context: Context, engine: Engine, state: State, sockets: Sequence[int]) -> list[Link]:
+def restore(
+    context: Context,
+    engine: Engine,
+    state: State,
+    sockets: Sequence[int],
+    node: UpgradableNode | None = None,
+) -> list[Link]:
     """Restore a state in a server without clients; no socket is read or written.
 
     Args:
@@ -51,6 +58,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
         engine: Drives its hub.
         state: The state of the other process.
         sockets: The descriptors of the connections, in the order of the state.
+        node: The new server as a node of a cluster; None for a server alone.
 
     Returns:
         A link for each connection, still without a transport.
@@ -72,12 +80,16 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
         _link(context, engine, link_state, descriptor)
         for link_state, descriptor in zip(state.links, sockets, strict=True)
     ]
+    people = (participant for room in state.rooms for participant in room.participants)
+    hub.reserve_participants([it.number for it in people if it.number is not None])
+    own: list[Session] = [link.session for link in links]
+    sessions = [*own, *(node.begin(state.node) if node is not None else ())]
     for user_state in state.users:
         user = directory.users[user_state.id]
-        user.sessions = [_session(links, index) for index in user_state.sessions]
+        user.sessions = [sessions[index] for index in user_state.sessions]
         context.outbound.appearance.track_staff(user)
     for room_state in state.rooms:
-        _room(context, room_state, links)
+        _room(context, room_state, sessions)
     for user_state in state.users:
         user = directory.users[user_state.id]
         user.participations = [
@@ -86,6 +98,8 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
     directory.empty_tests.update(dict.fromkeys(state.empty_tests))
     context.tokens.expire_all()
     directory.returning = [directory.rooms[name] for name in state.returning]
+    if node is not None:
+        node.finish(own)
     return links
 
 
@@ -150,12 +164,7 @@ def _buckets(times: dict[str, float] | None) -> Buckets | None:
     return None if times is None else Buckets(times)
 
 
-def _session(links: Sequence[Link], index: int) -> Session:
-    session: Session = links[index].session
-    return session
-
-
-def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
+def _room(context: Context, state: RoomState, sessions: Sequence[Session]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
     room.is_permanent, room.maker = state.is_kept, state.maker
@@ -168,7 +177,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     room.empty_since = state.empty_since
     room.claims = Claims(state.claims)
     for participant_state in state.participants:
-        _participant(context, room, participant_state, links)
+        _participant(context, room, participant_state, sessions)
     crown = state.crown
     room.crown = None
     if crown is not None:
@@ -179,16 +188,21 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
 
 
 def _participant(
-    context: Context, room: Room, state: ParticipantState, links: Sequence[Link]
+    context: Context, room: Room, state: ParticipantState, sessions: Sequence[Session]
 ) -> None:
     hub, user = context.hub, context.directory.users[state.user_id]
     look = context.outbound.appearance.of(user, room)
     head = context.outbound.entry(user, look)
-    number = hub.add_participant(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
+    described = room.number, f'"{user.id}"'.encode(), head, state.x, state.y
+    number = None
+    if state.number is not None:
+        number = hub.add_participant_again(state.number, *described)
+    if number is None:
+        number = hub.add_participant(*described)
     participant = room.participants[user.id] = Participant(user, room, number)
     participant.appearance = look
     for index in state.tabs:
-        session = _session(links, index)
+        session = sessions[index]
         participant.tabs.append(session)
         session.participant = participant
         hub.enter(session.client, room.number, number)

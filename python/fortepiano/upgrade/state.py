@@ -115,12 +115,15 @@ class ParticipantState(msgspec.Struct):
         x: The pointer's horizontal position, as JSON.
         y: The pointer's vertical position, as JSON.
         tabs: The indexes of the tabs' sessions in `State.links`, in order.
+        number: The participant's number, by which other nodes know it; None from versions that do
+            not tell.
     """
 
     user_id: str
     x: bytes
     y: bytes
     tabs: list[int]
+    number: int | None = None
 
 
 class CrownState(msgspec.Struct):
@@ -175,6 +178,9 @@ class State(msgspec.Struct):
             kind, the key, and the record as JSON; None where it was deleted.
         visitors: The connections that speak HTTP, in the order of their sockets.
         more_public: How many public listeners come after that of commands, besides the first one.
+        node: The state of a node of a cluster (`cluster.node_state`); empty for a server alone. The
+            indexes of sessions of other nodes follow those of `links`.
+        has_bus: Whether its connection to the broker comes after all other sockets.
         own_sockets: Names of the Unix sockets that the old process has bound itself; None from
             versions that do not tell.
     """
@@ -192,6 +198,8 @@ class State(msgspec.Struct):
     visitors: list[VisitorState] = []
     more_public: int = 0
     own_sockets: tuple[str, ...] | None = None
+    node: bytes = b""
+    has_bus: bool = False
 
 
 def pack_changes(changes: Changes) -> list[ChangeState]:

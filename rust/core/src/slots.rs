@@ -109,6 +109,14 @@ impl<I: SlotId, T> Slots<I, T> {
     }
 }
 
+/// Slots with these numbers; all others are free.
+impl<I: SlotId, T> FromIterator<(u32, T)> for Slots<I, T> {
+    fn from_iter<V: IntoIterator<Item = (u32, T)>>(values: V) -> Self {
+        let slab = values.into_iter().map(|(number, value)| (number as usize, value)).collect();
+        Self { slab, id: PhantomData }
+    }
+}
+
 /// Panics for a slot without a value.
 impl<I: SlotId, T> Index<I> for Slots<I, T> {
     type Output = T;
@@ -144,6 +152,15 @@ mod tests {
         assert_eq!((slots.remove(a), slots.remove(a), slots.get(a)), (Some("a"), None, None));
         assert_eq!(slots.iter().collect::<Vec<_>>(), [(b, &"c")]);
         assert_eq!(slots.insert("d"), a, "numbers are used again");
+    }
+
+    #[test]
+    fn numbers_may_be_kept_free() {
+        let mut slots: Slots<TextId, &str> = [(4, "e"), (1, "b")].into_iter().collect();
+        assert_eq!(slots.get(TextId::from_number(4)), Some(&"e"));
+        let mut others: Vec<u32> = (0..4).map(|_| slots.insert("x").number()).collect();
+        others.sort_unstable();
+        assert_eq!(others, [0, 2, 3, 5]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::ptr;
 use std::slice;
 
-use fortepiano_core::bus::connection::{Connection, Incoming};
+use fortepiano_core::bus::connection::{Connection, Incoming, State};
 use fortepiano_core::bus::reply::Token;
 use fortepiano_core::hub::Hub;
 use pyo3::exceptions::PyValueError;
@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::ffi::{with, DONE, FAILED};
+use crate::handover::needed;
 use crate::relay;
 
 /// An event of the hub follows.
@@ -162,7 +163,11 @@ pub unsafe extern "C" fn fortepiano_bus_drain(hub: *mut Hub, bus: *mut Connectio
     unsafe {
         with(bus, (), |bus| {
             let hub = &mut *hub;
-            hub.drain_publications(|channel, message| bus.publish(channel, message));
+            if bus.is_open() {
+                hub.drain_publications(|channel, message| bus.publish(channel, message));
+            } else {
+                bus.stats.dropped += hub.discard_publications();
+            }
         });
     }
 }
@@ -208,6 +213,58 @@ pub unsafe extern "C" fn fortepiano_bus_stats(bus: *mut Connection) -> *mut PyOb
     }
 }
 
+/// Return a new reference to a `dict` for another process; null if that failed.
+///
+/// # Safety
+/// See [`fortepiano_bus_reset`]; the same contract holds.
+#[no_mangle]
+pub unsafe extern "C" fn fortepiano_bus_pack(bus: *mut Connection) -> *mut PyObject {
+    // SAFETY: this function has the contract of `with`.
+    unsafe {
+        with(bus, ptr::null_mut(), |bus| {
+            let packed = Python::attach(|py| pack(py, bus.state()).map(|it| it.unbind().into_ptr()));
+            packed.unwrap_or(ptr::null_mut())
+        })
+    }
+}
+
+/// Go on where the connection that was packed has been; return [`FAILED`] if it is not understood.
+///
+/// # Safety
+/// See [`fortepiano_bus_reset`]; the same contract holds. `packed` must be a live object.
+#[no_mangle]
+pub unsafe extern "C" fn fortepiano_bus_unpack(bus: *mut Connection, packed: *mut PyObject) -> i32 {
+    // SAFETY: this function has the contract of `with`, and the caller guarantees that `packed` lives.
+    unsafe {
+        with(bus, FAILED, |bus| {
+            let state = Python::attach(|py| unpack(&Bound::from_borrowed_ptr(py, packed)));
+            state.map_or(FAILED, |state| {
+                bus.restore(state);
+                DONE
+            })
+        })
+    }
+}
+
+fn pack(py: Python<'_>, state: State) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("received", PyBytes::new(py, &state.received))?;
+    dict.set_item("outbox", PyBytes::new(py, &state.outbox))?;
+    dict.set_item("asked", state.asked)?;
+    dict.set_item("unheard", state.unheard)?;
+    Ok(dict)
+}
+
+fn unpack(packed: &Bound<'_, PyAny>) -> PyResult<State> {
+    let dict = packed.cast::<PyDict>()?;
+    Ok(State {
+        received: needed(dict, "received")?,
+        outbox: needed(dict, "outbox")?,
+        asked: needed(dict, "asked")?,
+        unheard: needed(dict, "unheard")?,
+    })
+}
+
 fn counters<'py>(py: Python<'py>, bus: &Connection) -> PyResult<Bound<'py, PyDict>> {
     let (dict, stats) = (PyDict::new(py), &bus.stats);
     for (name, value) in [
@@ -230,6 +287,9 @@ fn step(py: Python<'_>, hub: &mut Hub, bus: &mut Connection) -> PyResult<Option<
             if let Some(event) = relay::event(py, hub.receive_publication(channel, message))? {
                 return Ok(Some((EVENT, event)));
             }
+        } else if let Incoming::Unheard(nid) = incoming {
+            let event = ("unheard", nid).into_pyobject(py)?;
+            return Ok(Some((EVENT, event.into_any().unbind())));
         } else {
             return Ok(Some((ANSWER, answer(py, incoming)?)));
         }
@@ -245,6 +305,7 @@ fn answer(py: Python<'_>, incoming: Incoming<'_>) -> PyResult<Py<PyAny>> {
         Incoming::Beat(text) => bytes("beat", text)?,
         Incoming::Subscribed(channel) => bytes("subscribed", channel)?,
         Incoming::Unsubscribed(channel) => bytes("unsubscribed", channel)?,
+        Incoming::Unheard(nid) => ("unheard", nid).into_pyobject(py)?,
         Incoming::Fault(fault) => ("broken", fault.to_string()).into_pyobject(py)?,
         Incoming::Reply(tokens) => match tokens[..] {
             [Token::Error(text)] => ("error", String::from_utf8_lossy(text)).into_pyobject(py)?,

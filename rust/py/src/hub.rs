@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::relay;
+use crate::relay_handover;
 use crate::settings::HubSettings;
 use crate::stats;
 
@@ -312,6 +313,10 @@ impl Hub {
         of_cluster(self.get_mut().attach_remote(nid, stay))
     }
 
+    fn drop_remote(&mut self, client: i64) {
+        self.get_mut().drop_remote(slot(client));
+    }
+
     fn resnapshot(&mut self, room: i64, nid: u16) {
         self.get_mut().resnapshot(slot(room), nid);
     }
@@ -330,6 +335,84 @@ impl Hub {
 
     fn enter_replica(&mut self, stay: u32, room: i64, participant: u32) -> Option<u32> {
         self.get_mut().enter_replica(stay, slot(room), participant).map(SlotId::number)
+    }
+
+    fn pack_relay<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        relay_handover::pack_relay(py, self.get_mut())
+    }
+
+    fn unpack_relay(&mut self, packed: &Bound<'_, PyDict>) -> PyResult<()> {
+        relay_handover::unpack_relay(self.get_mut(), packed)
+    }
+
+    fn pack_home(&self, room: i64) -> Option<(u64, u32, u64)> {
+        relay_handover::pack_home(self.get(), room)
+    }
+
+    fn unpack_home(&mut self, room: i64, packed: (u64, u32, u64)) {
+        relay_handover::unpack_home(self.get_mut(), room, packed);
+    }
+
+    fn enter_again(&mut self, client: i64, room: i64, participant: i64) {
+        relay_handover::enter_again(self.get_mut(), client, room, participant);
+    }
+
+    fn pack_replica<'py>(&self, py: Python<'py>, room: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
+        relay_handover::pack_replica(py, self.get(), room)
+    }
+
+    fn unpack_replica(&mut self, room: i64, packed: &Bound<'_, PyDict>) -> PyResult<()> {
+        relay_handover::unpack_replica(self.get_mut(), room, packed)
+    }
+
+    fn stay_participant(&self, stay: u32) -> Option<u32> {
+        relay_handover::stay_participant(self.get(), stay)
+    }
+
+    fn reserve_participants(&mut self, numbers: Vec<u32>) {
+        relay_handover::reserve_participants(self.get_mut(), numbers);
+    }
+
+    fn add_participant_again(
+        &mut self,
+        number: u32,
+        room: i64,
+        id: &[u8],
+        head: &[u8],
+        x: &[u8],
+        y: &[u8],
+    ) -> Option<u32> {
+        relay_handover::add_participant_again(self.get_mut(), number, room, id, head, x, y)
+    }
+
+    fn cut_replicas(&mut self, nid: Option<u16>) {
+        self.get_mut().cut_replicas(nid);
+    }
+
+    fn promote_replica(&mut self, room: i64) {
+        self.get_mut().promote_replica(slot(room));
+    }
+
+    fn set_record(&mut self, room: i64, record: &[u8]) {
+        self.get_mut().set_record(slot(room), record);
+    }
+
+    fn add_line(&mut self, room: i64, line: &[u8], most: u16) {
+        self.get_mut().add_line(slot(room), line, most);
+    }
+
+    fn records<'py>(&self, py: Python<'py>, room: i64) -> (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>) {
+        let (record, lines) = self.get().records(slot(room));
+        (PyBytes::new(py, record), lines.map(|line| PyBytes::new(py, line)).collect())
+    }
+
+    fn entries<'py>(&self, py: Python<'py>, room: i64) -> Vec<(u32, Bound<'py, PyBytes>)> {
+        let entries = self.get().entries(slot(room));
+        entries.map(|(id, head)| (id.number(), PyBytes::new(py, head))).collect()
+    }
+
+    fn set_lease(&mut self, seconds: Option<f64>) {
+        self.get_mut().set_lease(seconds.map(Seconds));
     }
 
     fn hold(&mut self, client: i64) {

@@ -12,6 +12,7 @@ mod hub;
 mod quota;
 mod rates;
 mod relay;
+mod relay_handover;
 mod scan;
 mod settings;
 mod stats;

@@ -25,6 +25,7 @@ def test_the_room_of_a_home_that_is_gone_goes_on(fabric: Fabric) -> None:
     guest.received()
     third.received()
     fabric.kill(first)
+    fabric.wait(1.2)
     for client in (guest, third):
         client.received()
     guest.send_one("a", message="hello")

@@ -43,6 +43,8 @@ class Desk:
     def _ask(self, folder: Path, line: str) -> dict[str, Any]:
         number = int(folder.name)
         self.asked.append((number, line))
+        if line == "health":
+            return {}
         answer = self.answers[number]
         if isinstance(answer, Exception):
             raise answer
@@ -108,7 +110,8 @@ async def test_an_upgrade_goes_through_all_and_ends_with_the_parent(desk: Desk) 
     desk.answers = {1: upgraded(11), 2: upgraded(12)}
     answers: list[dict[str, Any]] = []
     await desk.commands.upgrade(answers.append)
-    assert desk.asked == [(1, "upgrade"), (2, "upgrade")]
+    # Each is looked at before the next one has its turn.
+    assert desk.asked == [(1, "upgrade"), (1, "health"), (2, "upgrade"), (2, "health")]
     assert answers == [
         {
             "version": "2",
@@ -124,11 +127,25 @@ async def test_an_upgrade_goes_through_all_and_ends_with_the_parent(desk: Desk) 
 async def test_an_upgrade_that_ends_in_the_middle_says_so(desk: Desk) -> None:
     desk.answers = {1: upgraded(11), 2: ReloadError(["the store does not take writes"])}
     answer = await desk.commands.upgrade(lambda _: None)
-    assert answer["problems"] == [
-        "the store does not take writes",
-        "1 of the processes are upgraded, the others are not",
-    ]
+    why = "process 2: the store does not take writes; 1 of 2 processes were upgraded before"
+    assert answer["problems"] == [why]
     assert desk.done == []
+
+
+async def test_an_upgraded_process_that_stays_alone_stops_the_roll(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.answers = {1: upgraded(11), 2: upgraded(12)}
+    real = desk._ask
+
+    def ask(folder: Path, line: str) -> dict[str, Any]:
+        return {"problems": ["alone"]} if line == "health" else real(folder, line)
+
+    monkeypatch.setattr(commands, "ask", ask)
+    monkeypatch.setattr(commands, "_HEALTHY_SECONDS", 0.2)
+    answer = await desk.commands.upgrade(lambda _: None)
+    assert answer["problems"] == ["process 1: alone; 0 of 2 processes were upgraded before"]
+    assert (desk.asked, desk.done) == ([(1, "upgrade")], [])
 
 
 async def test_a_program_that_cannot_run_takes_no_parents_place(

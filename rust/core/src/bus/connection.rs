@@ -1,5 +1,7 @@
 //! The buffers of one connection to the broker, and its counters.
 
+use std::collections::VecDeque;
+
 use crate::bus::command;
 use crate::bus::reply::{parse, Fault, Frame, Parsed, Token};
 
@@ -46,6 +48,8 @@ pub enum Incoming<'a> {
     Subscribed(&'a [u8]),
     /// A channel is no longer subscribed to.
     Unsubscribed(&'a [u8]),
+    /// Nobody has heard a message for this inbox; said once, until somebody has heard one again.
+    Unheard(u16),
     /// The answer to a command, as tokens.
     Reply(Vec<Token<'a>>),
     /// The bytes cannot be understood; nothing more can be read.
@@ -64,14 +68,59 @@ pub struct Connection {
     needed: usize,
     outbox: Vec<u8>,
     is_open: bool,
+    /// The inboxes of messages whose number of receivers is not known yet; 0 for other channels.
+    asked: VecDeque<u16>,
+    /// The inboxes that nobody hears.
+    unheard: Vec<u16>,
     /// Counters, which survive reconnects.
     pub stats: Stats,
 }
 
+/// The state of an open connection that another process adopts together with the socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Bytes that have come and were not read.
+    pub received: Vec<u8>,
+    /// Bytes to send.
+    pub outbox: Vec<u8>,
+    /// The inboxes of messages whose number of receivers is not known yet; 0 for other channels.
+    pub asked: Vec<u16>,
+    /// The inboxes that nobody hears.
+    pub unheard: Vec<u16>,
+}
+
 impl Connection {
+    /// Return what another process needs to go on.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State {
+            received: self.received[self.from..self.end].to_vec(),
+            outbox: self.outbox.clone(),
+            asked: self.asked.iter().copied().collect(),
+            unheard: self.unheard.clone(),
+        }
+    }
+
+    /// Go on where another process was, and send what is published from now on.
+    pub fn restore(&mut self, state: State) {
+        self.reset();
+        self.end = state.received.len();
+        self.received = state.received;
+        self.outbox = state.outbox;
+        self.asked = state.asked.into();
+        self.unheard = state.unheard;
+        self.open();
+    }
+
     /// Forget all bytes, and drop what is published until [`Self::open`].
     pub fn reset(&mut self) {
         *self = Self { stats: self.stats, ..Self::default() };
+    }
+
+    /// Return whether what is published is sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Send what is published from now on.
@@ -125,6 +174,17 @@ impl Connection {
                 Parsed::Frame(length, frame) => {
                     self.from += length;
                     self.needed = 0;
+                    if let Frame::Reply(tokens) = &frame {
+                        // Only `PUBLISH` is answered by a number, among the commands of a bus.
+                        if let [Token::Integer(receivers)] = tokens[..] {
+                            let inbox = self.asked.pop_front().unwrap_or_default();
+                            self.stats.unheard += u64::from(receivers == 0);
+                            if note(&mut self.unheard, inbox, receivers > 0) {
+                                return Some(Incoming::Unheard(inbox));
+                            }
+                            continue;
+                        }
+                    }
                     if let Some(incoming) = incoming(frame, &mut self.stats) {
                         return Some(incoming);
                     }
@@ -147,6 +207,7 @@ impl Connection {
     pub fn publish(&mut self, channel: &[u8], message: &[u8]) {
         if self.is_open {
             command::publish(&mut self.outbox, channel, message);
+            self.asked.push_back(inbox_of(channel));
             self.stats.published += 1;
             self.stats.published_bytes += message.len() as u64;
         } else {
@@ -157,6 +218,7 @@ impl Connection {
     /// Publish a beat with a text that comes back with [`Incoming::Beat`].
     pub fn beat(&mut self, channel: &[u8], text: &[u8]) {
         command::publish(&mut self.outbox, channel, &[BEAT, text].concat());
+        self.asked.push_back(0);
     }
 
     /// Return the bytes to send.
@@ -190,15 +252,28 @@ fn incoming<'a>(frame: Frame<'a>, stats: &mut Stats) -> Option<Incoming<'a>> {
             }
             _ => None,
         },
-        // Only `PUBLISH` is answered by a number, among the commands of a bus.
-        Frame::Reply(tokens) => match tokens[..] {
-            [Token::Integer(receivers)] => {
-                stats.unheard += u64::from(receivers == 0);
-                None
-            }
-            _ => Some(Incoming::Reply(tokens)),
-        },
+        Frame::Reply(tokens) => Some(Incoming::Reply(tokens)),
     }
+}
+
+/// Return the number at the end of the channel of an inbox (`…:n:<nid>`); 0 for other channels.
+fn inbox_of(channel: &[u8]) -> u16 {
+    let at = channel.iter().rposition(|byte| *byte == b':').map_or(0, |at| at + 1);
+    let (name, digits) = channel.split_at(at);
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number.filter(|_| name.ends_with(b":n:")).unwrap_or_default()
+}
+
+/// Note whether somebody hears an inbox; return whether it is new that nobody does.
+fn note(unheard: &mut Vec<u16>, inbox: u16, is_heard: bool) -> bool {
+    if is_heard {
+        unheard.retain(|it| *it != inbox);
+    }
+    let is_new = inbox > 0 && !is_heard && !unheard.contains(&inbox);
+    if is_new {
+        unheard.push(inbox);
+    }
+    is_new
 }
 
 #[cfg(test)]
@@ -228,6 +303,28 @@ mod tests {
             command::part(&mut out, part);
         }
         out
+    }
+
+    #[test]
+    fn another_connection_goes_on_within_a_message() {
+        let mut first = Connection::default();
+        first.open();
+        first.publish(b"c", b"1");
+        let bytes = [message(b"c", b"whole"), message(b"c", b"cut in two")].concat();
+        let (here, there) = bytes.split_at(bytes.len() - 7);
+        let mut came = Vec::new();
+        let window = first.window();
+        window[..here.len()].copy_from_slice(here);
+        first.feed(here.len());
+        assert!(first.next().is_some());
+        let mut second = Connection::default();
+        second.restore(first.state());
+        assert_eq!(second.outbox(), first.outbox());
+        second.publish(b"c", b"2");
+        assert!(second.outbox().len() > first.outbox().len());
+        feed(&mut second, there, 3, |it| came.push(format!("{it:?}")));
+        let expected = Incoming::Message { channel: b"c", message: b"cut in two" };
+        assert_eq!(came, [format!("{expected:?}")]);
     }
 
     #[test]
@@ -279,6 +376,19 @@ mod tests {
         assert!(connection.outbox().is_empty());
         let counted = Stats { published: 1, published_bytes: 2, dropped: 2, ..Stats::default() };
         assert_eq!(connection.stats, counted);
+    }
+
+    #[test]
+    fn an_inbox_that_nobody_hears_is_said_once() {
+        let mut connection = Connection::default();
+        connection.open();
+        for channel in [&b"{p}:n:7"[..], b"{p}:n:7", b"{p}:r:7", b"{p}:n:7", b"{p}:n:7"] {
+            connection.publish(channel, b"1");
+        }
+        let mut came = Vec::new();
+        feed(&mut connection, b":0\r\n:0\r\n:0\r\n:1\r\n:0\r\n", 100, |it| came.push(format!("{it:?}")));
+        assert_eq!(came, ["Unheard(7)", "Unheard(7)"]);
+        assert_eq!(connection.stats.unheard, 4);
     }
 
     #[test]

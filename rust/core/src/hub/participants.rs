@@ -57,20 +57,7 @@ impl Hub {
         y: &[u8],
     ) -> Option<ParticipantId> {
         let it = self.rooms.get_mut(room)?;
-        let participant = self.participants.insert(Participant {
-            room,
-            id: id.into(),
-            head: head.into(),
-            x: x.into(),
-            y: y.into(),
-            pointer_moved: false,
-            next_pointer_at: 0,
-            muted: false,
-            hidden: false,
-            is_position_known: false,
-            next_position: None,
-            tabs: Vec::new(),
-        });
+        let participant = self.participants.insert(Participant::new(room, id, head, x, y));
         it.participants.push(participant);
         let number = participant.number();
         self.record(room, &Item::Added(Described { number, muted: false, hidden: false, id, head, x, y }));

@@ -4,9 +4,13 @@ use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::room_log::{append_joined, RoomLog};
 use crate::hub::Settings;
 use crate::relay::RoomRelay;
+use crate::slots::SlotId;
 
 /// The time by which a room may exceed its budget, µs.
 const CREDIT: u64 = 8_000;
+
+/// The number of no room.
+const NO_ROOM: u32 = u32::MAX - 1;
 
 /// The position of a pointer: x and y as JSON, as the client wrote them.
 pub type Position = (Box<[u8]>, Box<[u8]>);
@@ -42,6 +46,37 @@ pub struct Participant {
 }
 
 impl Participant {
+    /// Create a participant without connections.
+    #[must_use]
+    pub fn new(room: RoomId, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> Self {
+        Self {
+            room,
+            id: id.into(),
+            head: head.into(),
+            x: x.into(),
+            y: y.into(),
+            pointer_moved: false,
+            next_pointer_at: 0,
+            muted: false,
+            hidden: false,
+            is_position_known: false,
+            next_position: None,
+            tabs: Vec::new(),
+        }
+    }
+
+    /// Create what keeps the place of a participant that is yet to be restored.
+    #[must_use]
+    pub(crate) fn nobody() -> Self {
+        Self::new(RoomId::from_number(NO_ROOM), b"", b"", b"", b"")
+    }
+
+    /// Return whether this only keeps the place of a participant.
+    #[must_use]
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.room.number() == NO_ROOM
+    }
+
     /// Append the entry of `ppl`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);

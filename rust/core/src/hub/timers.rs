@@ -9,6 +9,9 @@ use crate::wire::frame;
 /// The time between two checks of all connections, µs.
 pub(crate) const CHECK_PERIOD: u64 = 1_000_000;
 
+/// The delay of a check that shows that this process was stopped, µs.
+const FROZEN: u64 = 3_000_000;
+
 /// The number of pings sent at once, and the pause before the next ones, µs.
 ///
 /// A `send` takes 3 to 10 µs, and notes must not wait for the pings of thousands of clients that
@@ -24,8 +27,13 @@ impl Hub {
             self.next_quota_tick += self.settings.quota_tick_ms.us();
         }
         if self.next_check <= self.now {
+            // A node that was stopped for so long goes on in its cluster. What its clients have sent
+            // meanwhile is read before anybody counts as silent.
+            let was_frozen = self.relay.is_some() && self.now - self.next_check > FROZEN;
             self.next_check = self.now + CHECK_PERIOD;
-            self.check_clients();
+            if !was_frozen {
+                self.check_clients();
+            }
         }
         self.send_pings();
     }

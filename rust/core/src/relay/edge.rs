@@ -40,7 +40,8 @@ impl Hub {
     pub fn open_replica(&mut self, nid: u16, epoch: u64) -> Option<RoomId> {
         let Self { relay: Some(relay), rooms, .. } = self else { return None };
         let numbers = super::AHashMap::default();
-        let replica = Replica { nid, epoch, position: 0, stand: Stand::New, numbers };
+        let (records, echoes) = Default::default();
+        let replica = Replica { nid, epoch, position: 0, stand: Stand::New, numbers, records, echoes };
         let relayed = Some(Box::new(RoomRelay::Replica(replica)));
         let room = rooms.insert(Room { relay: relayed, ..Room::default() });
         relay.replicas.insert((nid, epoch), room);
@@ -104,6 +105,7 @@ impl Hub {
         };
         if let Some(stay) = self.relay.as_ref().and_then(|relay| relay.entered(client)) {
             self.play_up(nid, stay, &Played::Notes { count, payload });
+            self.await_echo(place, stay, payload);
         }
     }
 
@@ -119,6 +121,7 @@ impl Hub {
 
     /// Send the pointer positions that are due to the room's home.
     fn send_pointers_up(&mut self, nid: u16, id: RoomId, now: u64) {
+        let is_alone = self.is_alone(id);
         let mut movers = std::mem::take(&mut self.rooms[id].movers);
         movers.retain(|mover| {
             let Some(participant) = self.participants.get_mut(*mover) else { return false };
@@ -133,6 +136,9 @@ impl Hub {
             let relay = self.relay.as_ref();
             if let Some(stay) = tab.and_then(|tab| relay?.entered(tab)) {
                 self.play_up(nid, stay, &Played::Pointer { x: &position.0, y: &position.1 });
+            }
+            if is_alone {
+                self.point_alone(id, *mover, &position);
             }
             false
         });

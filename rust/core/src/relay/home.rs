@@ -8,13 +8,14 @@ use crate::hub::Hub;
 use crate::relay::fields::put_bytes;
 use crate::relay::item::{Described, Item, Origin};
 use crate::relay::message::{Kind, Place, Played, Snapshot};
+use crate::relay::promotion::Records;
 use crate::relay::{Home, RoomRelay};
 use crate::slots::SlotId;
 use crate::wire::frame;
 
 impl Participant {
     /// Return the participant as edges know it.
-    fn described(&self, id: ParticipantId) -> Described<'_> {
+    pub(super) fn described(&self, id: ParticipantId) -> Described<'_> {
         Described {
             number: id.number(),
             muted: self.muted,
@@ -52,6 +53,7 @@ impl Hub {
                     rests_until: 0,
                     queued: false,
                     nodes: Vec::new(),
+                    records: Records::default(),
                 })));
             }
         }
@@ -86,6 +88,7 @@ impl Hub {
             for id in members {
                 participants[*id].described(*id).write(out);
             }
+            home.records.write(out);
         });
         relay.stats.snapshots += 1;
         self.need_flush();
@@ -104,25 +107,8 @@ impl Hub {
     /// Put a connection at an edge into a room: its node gets the room first, if it has nobody there.
     pub(crate) fn enter_remote(&mut self, client: ClientId, room: RoomId, participant: ParticipantId) {
         self.publish_room(room);
-        let Self { relay: Some(relay), clients, rooms, participants, .. } = self else { return };
-        let (Some(it), Some(origin)) = (clients.get_mut(client), relay.remotes.get(&client).copied()) else {
-            return;
-        };
-        let to = rooms.get_mut(room).and_then(|room| room.relay.as_deref_mut());
-        let (Some(home), Some(who)) = (to.and_then(RoomRelay::home), participants.get_mut(participant))
-        else {
-            return;
-        };
-        it.room = Some(room);
-        it.participant = Some(participant);
-        who.tabs.push(client);
-        let (epoch, position) = (home.epoch, home.position);
-        let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
-        let is_first = known.is_none();
-        match known {
-            Some((_, count)) => *count += 1,
-            None => home.nodes.push((origin.nid, 1)),
-        }
+        let Some((origin, place, is_first)) = self.seat_remote(client, room, participant) else { return };
+        let (epoch, position) = place;
         if is_first {
             self.send_snapshot(room, origin.nid);
         }
@@ -132,16 +118,54 @@ impl Hub {
         });
     }
 
+    /// Note that a connection at an edge is in a room.
+    ///
+    /// Return its origin, epoch and position of the stream, and whether its node had nobody there.
+    pub(super) fn seat_remote(
+        &mut self,
+        client: ClientId,
+        room: RoomId,
+        participant: ParticipantId,
+    ) -> Option<(Origin, (u64, u64), bool)> {
+        let Self { relay: Some(relay), clients, rooms, participants, .. } = self else { return None };
+        let (it, origin) = (clients.get_mut(client)?, relay.remotes.get(&client).copied()?);
+        let home = rooms.get_mut(room)?.relay.as_deref_mut()?.home()?;
+        let who = participants.get_mut(participant)?;
+        it.room = Some(room);
+        it.participant = Some(participant);
+        who.tabs.push(client);
+        let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
+        let is_first = known.is_none();
+        match known {
+            Some((_, count)) => *count += 1,
+            None => home.nodes.push((origin.nid, 1)),
+        }
+        Some((origin, (home.epoch, home.position), is_first))
+    }
+
+    /// Take a connection at an edge out of its room, which goes on there until another home has it.
+    pub fn drop_remote(&mut self, client: ClientId) {
+        self.take_remote(client);
+        self.forget_remote(client);
+    }
+
     /// Take a connection at an edge out of its room.
     pub(crate) fn leave_remote(&mut self, client: ClientId) {
-        let Some(it) = self.clients.get_mut(client) else { return };
-        let (Some(from), participant) = (it.room.take(), it.participant.take()) else { return };
+        if let Some((epoch, position)) = self.take_remote(client) {
+            self.post_to(client, Kind::Left, |out, stay| Place { epoch, position, stay }.write(out));
+        }
+    }
+
+    /// Take a connection at an edge out of its room here; return the reign and the position.
+    fn take_remote(&mut self, client: ClientId) -> Option<(u64, u64)> {
+        let it = self.clients.get_mut(client)?;
+        let (from, participant) = (it.room.take()?, it.participant.take());
         if let Some(participant) = self.participants.get_mut(participant) {
             participant.tabs.retain(|tab| *tab != client);
         }
         self.publish_room(from);
-        let Self { relay: Some(relay), rooms, .. } = self else { return };
-        let Some(origin) = relay.remotes.get(&client).copied() else { return };
+        let Self { relay: Some(relay), rooms, .. } = self else { return None };
+        let origin = relay.remotes.get(&client).copied()?;
         let room = rooms.get_mut(from).and_then(|room| room.relay.as_deref_mut());
         let (mut epoch, mut position) = (0, 0);
         if let Some(home) = room.and_then(RoomRelay::home) {
@@ -153,7 +177,7 @@ impl Hub {
             // Nobody hears what follows: all that is one item, which no replica has.
             home.position += u64::from(home.nodes.is_empty());
         }
-        self.post_to(client, Kind::Left, |out, stay| Place { epoch, position, stay }.write(out));
+        Some((epoch, position))
     }
 
     /// Take all connections at edges out of a room that is closed.

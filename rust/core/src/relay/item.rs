@@ -13,6 +13,8 @@ const HEAD: u8 = 5;
 const FLAGS: u8 = 6;
 const REMOVED: u8 = 7;
 const PLAYERS: u8 = 8;
+const RECORD: u8 = 9;
+const LINE: u8 = 10;
 
 /// The bits of an item's first byte that say which kind it is.
 const KIND: u8 = 0x0F;
@@ -138,6 +140,15 @@ pub enum Item<'a> {
         /// The participant that holds the crown.
         holder: Option<u32>,
     },
+    /// All that Python knows of the room beside chat, for the next home.
+    Record(&'a [u8]),
+    /// A line of chat, for the next home; an empty one forgets all lines.
+    Line {
+        /// How many lines are kept.
+        most: u16,
+        /// The line.
+        line: &'a [u8],
+    },
 }
 
 fn flags(muted: bool, hidden: bool) -> u8 {
@@ -204,6 +215,15 @@ impl<'a> Item<'a> {
                 out.push(PLAYERS);
                 put_players(out, solo, holder);
             }
+            Self::Record(record) => {
+                out.push(RECORD);
+                put_bytes(out, record);
+            }
+            Self::Line { most, line } => {
+                out.push(LINE);
+                out.extend_from_slice(&most.to_le_bytes());
+                put_bytes(out, line);
+            }
         }
     }
 
@@ -237,6 +257,8 @@ impl<'a> Item<'a> {
                 let (solo, holder) = read_players(fields)?;
                 Self::Players { solo, holder }
             }
+            RECORD => Self::Record(fields.bytes()?),
+            LINE => Self::Line { most: fields.u16()?, line: fields.bytes()? },
             _ => return Err("an item has an unknown kind"),
         })
     }

@@ -194,12 +194,20 @@ pub struct Snapshot<'a> {
     pub solo: bool,
     /// The participant that holds the crown.
     pub holder: Option<u32>,
+    /// The number of participants.
+    pub count: u32,
     /// The participants, in order.
     pub participants: Fields<'a>,
+    /// The record for the next home; see [`Item::Record`].
+    pub record: &'a [u8],
+    /// The number of lines of chat.
+    pub line_count: u32,
+    /// The lines of chat, oldest first.
+    pub lines: Fields<'a>,
 }
 
 impl Snapshot<'_> {
-    /// Append all but the participants, which follow.
+    /// Append all but participants and records, which follow.
     pub fn write_head(
         out: &mut Vec<u8>,
         epoch: u64,
@@ -332,5 +340,10 @@ fn read_snapshot<'a>(fields: &mut Fields<'a>) -> Result<Snapshot<'a>, Malformed>
     for _ in 0..count {
         Described::read(fields)?;
     }
-    Ok(Snapshot { epoch, position, solo, holder, participants })
+    let (record, line_count) = (fields.bytes()?, fields.u32()?);
+    let lines = *fields;
+    for _ in 0..line_count {
+        fields.bytes()?;
+    }
+    Ok(Snapshot { epoch, position, solo, holder, count, participants, record, line_count, lines })
 }

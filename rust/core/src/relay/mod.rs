@@ -9,14 +9,20 @@
 //! - `home`: rooms whose stream is published, and connections at edges, which have no socket here;
 //! - `edge`: replicas, and the connections of this node in them;
 //! - `receive`, `replica`: publications of other nodes;
+//! - `echoes`: replicas that go on by themselves while their home does not answer;
+//! - `promotion`: what a replica needs in order to become the home;
+//! - [`handover`]: the state that another process adopts;
 //! - [`stats`](mod@stats): counters.
 
+mod echoes;
 mod edge;
 pub mod fields;
+pub mod handover;
 mod home;
 pub mod item;
 pub mod message;
 mod outbox;
+mod promotion;
 mod publish;
 mod receive;
 mod replica;
@@ -25,10 +31,12 @@ pub mod stats;
 use ahash::AHashMap;
 
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
+use crate::relay::echoes::Echoes;
 use crate::relay::item::Item;
 pub use crate::relay::item::Origin;
 use crate::relay::message::{Header, Kind};
 use crate::relay::outbox::Outbox;
+use crate::relay::promotion::Records;
 pub use crate::relay::receive::Received;
 use crate::relay::stats::RelayStats;
 
@@ -70,6 +78,8 @@ struct Visitor {
 pub(crate) struct Relay {
     nid: u16,
     inbox: Box<[u8]>,
+    /// The inbox under the number before this one; empty if there was none.
+    old_inbox: Box<[u8]>,
     everybody: Box<[u8]>,
     /// The beginning of the channels of rooms.
     rooms: Box<[u8]>,
@@ -78,6 +88,10 @@ pub(crate) struct Relay {
     /// The number of messages posted to all nodes.
     seq: u32,
     outbox: Outbox,
+    /// The time until which this node may publish, µs: then others may have declared it dead; `None` for ever.
+    lease_until: Option<u64>,
+    /// The replicas that wait for echoes.
+    unechoed: Vec<RoomId>,
     nodes: AHashMap<u16, Node>,
     heard: AHashMap<u16, Heard>,
     rooms_to_publish: Vec<RoomId>,
@@ -169,6 +183,8 @@ pub(crate) struct Home {
     queued: bool,
     /// The nodes that hear the stream, and the number of connections of each in the room.
     nodes: Vec<(u16, u32)>,
+    /// The records for the next home.
+    records: Records,
 }
 
 impl Home {
@@ -203,6 +219,10 @@ pub(crate) struct Replica {
     stand: Stand,
     /// The participants by the home's numbers.
     numbers: AHashMap<u32, ParticipantId>,
+    /// The records with which this node can become the home.
+    records: Records,
+    /// The messages of connections here that the home has not sent back.
+    echoes: Echoes,
 }
 
 impl RoomRelay {

@@ -18,6 +18,16 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Return whether no publication waits.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// Return the number of bytes that wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Append a publication on the channel that consists of `parts`; return the size of its message.
     #[inline]
     pub fn push(&mut self, channel: &[&[u8]], write: impl FnOnce(&mut Vec<u8>)) -> usize {

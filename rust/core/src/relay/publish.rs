@@ -6,7 +6,10 @@ use crate::relay::fields::put_bytes;
 use crate::relay::message::{Header, Kind, Log, Played};
 use crate::relay::stats::RelayStats;
 use crate::relay::{Node, Relay};
-use crate::settings::Milliseconds;
+use crate::settings::{Milliseconds, Seconds};
+
+/// The bytes of publications that wait for a lease; receivers find out that more are missing.
+const MOST_HELD: usize = 4 << 20;
 
 impl Hub {
     /// Join a cluster as the node `nid`, or join it again under another number.
@@ -21,13 +24,14 @@ impl Hub {
         rooms: &[u8],
         gap: Milliseconds,
     ) {
+        let now = self.clock.now();
         let relay = Relay {
             nid,
             inbox: inbox.into(),
             everybody: everybody.into(),
             rooms: rooms.into(),
             gap: gap.us(),
-            ..self.relay.take().map_or_else(Relay::default, |relay| relay.again())
+            ..self.relay.take().map_or_else(Relay::default, |relay| relay.again(now))
         };
         self.relay = Some(Box::new(relay));
         self.add_node(nid, inbox);
@@ -76,9 +80,36 @@ impl Hub {
     }
 
     /// Call `each` with channel and message of every publication that waits, in order, and forget them.
+    ///
+    /// Without a lease everything waits: others may have declared this node dead.
     pub fn drain_publications(&mut self, each: impl FnMut(&[u8], &[u8])) {
+        let now = self.clock.now();
+        if let Some(relay) = self.relay.as_mut() {
+            if relay.may_publish(now) {
+                relay.outbox.drain(each);
+            } else if relay.outbox.len() > MOST_HELD {
+                relay.outbox.drain(|_, _| ());
+            }
+        }
+    }
+
+    /// Forget all publications that wait, as nobody can hear them; return their number.
+    pub fn discard_publications(&mut self) -> u64 {
+        let mut count = 0;
         if let Some(relay) = &mut self.relay {
-            relay.outbox.drain(each);
+            relay.outbox.drain(|_, _| count += 1);
+        }
+        count
+    }
+
+    /// Publish for so long without another call of this kind; `None` for ever.
+    pub fn set_lease(&mut self, lasts: Option<Seconds>) {
+        let now = self.clock.now();
+        if let Some(relay) = &mut self.relay {
+            relay.lease_until = lasts.map(|lasts| now + lasts.us());
+            if !relay.outbox.is_empty() {
+                self.need_flush();
+            }
         }
     }
 
@@ -96,6 +127,7 @@ impl Hub {
 
     /// Publish what is due of all rooms and to all homes.
     pub(crate) fn publish_due(&mut self) {
+        self.check_echoes();
         let Some(relay) = self.relay.as_deref_mut() else { return };
         if relay.rooms_to_publish.is_empty() && relay.nodes_to_publish.is_empty() {
             return;
@@ -232,9 +264,20 @@ impl Hub {
 }
 
 impl Relay {
+    /// Return whether no lease has ended.
+    fn may_publish(&self, now: u64) -> bool {
+        self.lease_until.is_none_or(|until| until >= now)
+    }
+
     /// Return what remains if the node joins again: all but the numbers of its messages.
-    fn again(mut self) -> Self {
+    ///
+    /// What waits for a lease that is over is dropped: nobody waits for it any more.
+    fn again(mut self, now: u64) -> Self {
         self.seq = 0;
+        self.old_inbox = std::mem::take(&mut self.inbox);
+        if !self.may_publish(now) {
+            self.outbox.drain(|_, _| ());
+        }
         self.heard.clear();
         self.nodes.remove(&self.nid);
         self.nodes

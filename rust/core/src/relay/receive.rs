@@ -103,6 +103,10 @@ impl Hub {
         relay.stats.received += 1;
         relay.stats.received_bytes += message.len() as u64;
         let is_inbox = *channel == *relay.inbox;
+        if *channel == *relay.old_inbox && !is_inbox {
+            relay.stats.stale += 1;
+            return Received::Applied;
+        }
         match (header.kind, is_inbox || *channel == *relay.everybody) {
             (Kind::Registry, _) => return self.hand_out(header, content),
             (Kind::Log, false) if channel.starts_with(&relay.rooms) => return self.hand_out(header, content),

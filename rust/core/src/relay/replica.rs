@@ -35,6 +35,7 @@ impl Hub {
         }
         let seen = (replica.position - log.from).min(log.count.into());
         replica.position += u64::from(log.count) - seen;
+        replica.echoes.is_cut = false;
         let is_whole = self.apply_items(room, log, seen);
         if let Some(relay) = self.relay.as_deref_mut() {
             relay.stats.items_in += u64::from(log.count) - seen;
@@ -67,7 +68,7 @@ impl Hub {
         is_whole
     }
 
-    fn has_members(&self, room: RoomId) -> bool {
+    pub(super) fn has_members(&self, room: RoomId) -> bool {
         self.rooms.get(room).is_some_and(|it| !it.members.is_empty())
     }
 
@@ -87,6 +88,9 @@ impl Hub {
     fn apply_item(&mut self, room: RoomId, item: &Item<'_>) -> Option<Urgency> {
         match *item {
             Item::Entry { origin, soon, payload } => {
+                if origin.is_some_and(|origin| self.was_played(room, origin, payload)) {
+                    return Some(Urgency::Never);
+                }
                 self.append_entry(room, origin, payload);
                 return Some(if soon { Urgency::Soon } else { Urgency::Now });
             }
@@ -121,6 +125,8 @@ impl Hub {
                 };
                 self.set_players(room, solo, holder);
             }
+            Item::Record(record) => self.replica_mut(room)?.records.set(record),
+            Item::Line { most, line } => self.replica_mut(room)?.records.add_line(line, most),
         }
         Some(Urgency::Never)
     }
@@ -148,7 +154,7 @@ impl Hub {
     }
 
     /// Append a text frame to a replica's log, for all members but the one at the origin.
-    fn append_entry(&mut self, id: RoomId, origin: Option<Origin>, payload: &[u8]) {
+    pub(super) fn append_entry(&mut self, id: RoomId, origin: Option<Origin>, payload: &[u8]) {
         let Self { relay: Some(relay), clients, rooms, stats, .. } = self else { return };
         let Some(room) = rooms.get_mut(id) else { return };
         let range = append_joined!(room.log, false, [payload]);
@@ -205,11 +211,14 @@ impl Hub {
         let is_whole = is_right || !has_members;
         replica.stand = Stand::Whole;
         replica.position = snapshot.position;
+        replica.echoes.is_cut = false;
+        replica.records.read(snapshot);
         let Replica { numbers: before, .. } = replica;
         let mut before = std::mem::take(before);
         let mut order = Vec::new();
         let mut fields = snapshot.participants;
-        while let Ok(described) = Described::read(&mut fields) {
+        for _ in 0..snapshot.count {
+            let Ok(described) = Described::read(&mut fields) else { break };
             let known = before.remove(&described.number);
             order.extend(self.describe(room, known, &described));
         }

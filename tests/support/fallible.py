@@ -1,0 +1,90 @@
+"""A cluster whose nodes and broker a test may kill, freeze and bring back."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from support.cluster import Cluster
+from support.presets import LOUD, UNHURRIED
+from support.redis import RedisServer, run_redis
+from support.server import Server
+
+__all__ = ["Fallible", "fallible_cluster"]
+
+_GRACE_SECONDS = 10.5
+"""How long after its start a node buries nobody."""
+
+
+class Fallible:
+    """A cluster of three nodes with a broker of its own.
+
+    Attributes:
+        cluster: The cluster.
+        broker: The broker.
+        nodes: The nodes.
+    """
+
+    def __init__(self, cluster: Cluster, broker: RedisServer) -> None:
+        self.cluster = cluster
+        self.broker = broker
+        self.nodes = cluster.nodes
+        self._since = time.monotonic()
+
+    def ready(self) -> None:
+        """Wait until all nodes run, and bury whoever dies."""
+        self.thaw_all()
+        for node in self.nodes:
+            if node.process is None or node.process.poll() is not None:
+                Server.start(node)  # `Cluster.start` starts all
+                self._since = time.monotonic()
+        time.sleep(max(0.0, self._since + _GRACE_SECONDS - time.monotonic()))
+
+    def touched(self) -> None:
+        """Note that nodes have lost their broker, so that nobody buries anybody for a while."""
+        self._since = time.monotonic()
+
+    @staticmethod
+    def freeze(node: Server) -> None:
+        """Stop a node (SIGSTOP)."""
+        assert node.process is not None
+        node.process.send_signal(signal.SIGSTOP)
+
+    @staticmethod
+    def thaw(node: Server) -> None:
+        """Let a node go on (SIGCONT)."""
+        assert node.process is not None
+        node.process.send_signal(signal.SIGCONT)
+
+    def thaw_all(self) -> None:
+        """Let all nodes that run go on."""
+        for node in self.nodes:
+            if node.process is not None and node.process.poll() is None:
+                self.thaw(node)
+
+    def keys(self) -> set[str]:
+        """Return the rooms that have a home, as the broker knows them."""
+        with self.broker.client() as client:
+            found = client.hkeys(f"{{{self.cluster.prefix}}}:c:homes")
+        return set(found)  # type: ignore[arg-type]  # redis-py's stubs know no synchronous client
+
+
+@contextmanager
+def fallible_cluster(count: int = 3, **settings: str) -> Iterator[Fallible]:
+    """Run such a cluster during a `with` block."""
+    with (
+        run_redis("--appendonly", "no") as store,
+        run_redis("--appendonly", "no") as broker,
+    ):
+        broker_url = settings.pop("broker_url", broker.url)
+        shared = UNHURRIED | LOUD | {"FORTEPIANO_CLUSTER__URL": broker_url} | settings
+        cluster = Cluster(store, count, **shared)
+        made = Fallible(cluster, broker)
+        try:
+            cluster.start()
+            yield made
+        finally:
+            made.thaw_all()
+            cluster.close()
