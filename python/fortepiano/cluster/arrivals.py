@@ -84,7 +84,7 @@ class Arrivals:
         """Return what handles the messages of homes about stays."""
         journeys, outbound = self._parts.journeys, self._parts.context.outbound
         return {
-            messages.Admitted: lambda stay, _: journeys.on_admitted(stay),
+            messages.Admitted: lambda stay, _: self._on_admitted(stay),
             messages.Refused: lambda stay, it: journeys.on_refused(stay, may_stay=it.may_stay),
             messages.Redirect: lambda stay, it: journeys.on_redirected(stay, it.room),
             messages.NotHome: lambda stay, _: journeys.on_not_home(stay),
@@ -186,6 +186,10 @@ class Arrivals:
                 self._parts.journeys.on_lost(stay)
 
     # Messages of a home about a stay
+
+    def _on_admitted(self, stay: OwnStay) -> None:
+        self._parts.journeys.on_admitted(stay)
+        self._parts.islands.on_admitted(stay)
 
     def _on_move(self, stay: OwnStay, message: messages.Move) -> None:
         self._parts.stays.end(stay)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.mail import Mail
     from fortepiano.cluster.registry import Home
     from fortepiano.cluster.remote_sessions import RemoteSessions
-    from fortepiano.cluster.stays import Replica, Stays
+    from fortepiano.cluster.stays import OwnStay, Replica, Stays
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
@@ -93,7 +93,7 @@ class Islands:
         self._is_cut = False
         self._awaited: dict[str, int] = {}  # until when, by room; milliseconds since 1970
         self._since: dict[str, int] = {}  # when a room became one of this node
-        self.promotions = 0
+        self._unmerged: dict[str, list[bytes]] = {}  # what was said apart, by room
 
     # A home is gone
 
@@ -163,7 +163,6 @@ class Islands:
         self._stays.release(replica)
         hub.promote_replica(replica.room)
         self._handlers().promote(name, replica.room, stored, lines, people)
-        self.promotions += 1
         self._since[name] = self._context.now()
         self.await_people(name, awaits)
         for session in people:
@@ -281,13 +280,23 @@ class Islands:
         self._awaited.pop(room.name, None)
         lines = [orjson.dumps(line) for line in room.history if line["t"] >= since]
         if lines:
-            self._mail.post(home.nid, Merge(room.name, lines))
+            self._unmerged[room.name] = lines
         self._remotes.dismiss(room.name)
         tabs = [tab for each in room.participants.values() for tab in each.tabs]
         for tab in tabs:
             self._journeys.follow(tab, room.name)
         if not tabs:
+            self._merge(room.name, home)
             self._handlers().remove_awaited(room)
+
+    def on_admitted(self, stay: OwnStay) -> None:
+        """Send the home what was said apart, as it surely hears this node now."""
+        self._merge(stay.room, stay.replica.home)
+
+    def _merge(self, name: str, home: Home) -> None:
+        lines = self._unmerged.pop(name, None)
+        if lines is not None:
+            self._mail.post(home.nid, Merge(name, lines))
 
     def on_merge(self, message: Merge) -> None:
         """Add to the chat of a room what was said elsewhere."""
