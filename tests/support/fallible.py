@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from support.cluster import Cluster
 from support.presets import LOUD, UNHURRIED
 from support.redis import RedisServer, run_redis
 from support.server import Server
+from support.toxic_proxy import ToxicProxy, run_toxic_proxy
 
 __all__ = ["Fallible", "fallible_cluster"]
 
@@ -25,10 +26,14 @@ class Fallible:
         cluster: The cluster.
         broker: The broker.
         nodes: The nodes.
+        links: The proxy between each node and the broker, unless all nodes have the same URL.
     """
 
-    def __init__(self, cluster: Cluster, broker: RedisServer) -> None:
+    def __init__(
+        self, cluster: Cluster, broker: RedisServer, links: Sequence[ToxicProxy] = ()
+    ) -> None:
         self.cluster = cluster
+        self.links = links
         self.broker = broker
         self.nodes = cluster.nodes
         self._since = time.monotonic()
@@ -72,19 +77,36 @@ class Fallible:
 
 
 @contextmanager
-def fallible_cluster(count: int = 3, **settings: str) -> Iterator[Fallible]:
-    """Run such a cluster during a `with` block."""
+def fallible_cluster(
+    count: int = 3, *, has_links: bool = False, broker_url: str = "", **settings: str
+) -> Iterator[Fallible]:
+    """Run such a cluster during a `with` block.
+
+    Args:
+        count: How many nodes.
+        has_links: Whether each node has a proxy of its own before the broker.
+        broker_url: The URL of another broker, which the caller runs.
+        settings: Environment variables of all nodes.
+    """
     with (
+        ExitStack() as stack,
         run_redis("--appendonly", "no") as store,
         run_redis("--appendonly", "no") as broker,
     ):
-        broker_url = settings.pop("broker_url", broker.url)
-        shared = UNHURRIED | LOUD | {"FORTEPIANO_CLUSTER__URL": broker_url} | settings
+        url = broker_url or broker.url
+        shared = UNHURRIED | LOUD | {"FORTEPIANO_CLUSTER__URL": url} | settings
         cluster = Cluster(store, count, **shared)
-        made = Fallible(cluster, broker)
+        links: list[ToxicProxy] = []
+        for node in cluster.nodes if has_links else ():
+            link = stack.enter_context(run_toxic_proxy(broker.port))
+            node.configure(FORTEPIANO_CLUSTER__URL=f"redis://127.0.0.1:{link.port}/0")
+            links.append(link)
+        made = Fallible(cluster, broker, links)
         try:
             cluster.start()
             yield made
         finally:
             made.thaw_all()
+            for link in links:
+                link.heal()
             cluster.close()
