@@ -16,16 +16,13 @@ from support.presets import LOUD, UNHURRIED
 from support.raw_person import RawPerson
 from support.server import Server
 from support.websocket_clients import new_room
-from support.witness import Witnesses, longest_silence
+from support.witness import HEARD_SECONDS, Witnesses, longest_silence
 
 MOST_MS = 2.0
 SAMPLES = 100
 
 LEASE_SECONDS = 10.0
 """How long a node lives that does not renew its lease."""
-
-HEARD_SECONDS = 0.8
-"""The longest silence: notes every 0.1 s, a busy machine."""
 
 
 def lead_ms(node: Server) -> float:
@@ -89,6 +86,8 @@ async def test_a_node_whose_clock_is_two_hours_off_stays_a_node() -> None:
         await asyncio.sleep(LEASE_SECONDS + 2)
         await room.together(people, 1)
         for witness in people:
-            if witness is not people[1]:
-                assert longest_silence(witness, people[1], since) < HEARD_SECONDS
             assert not any(witness.gone(each.id, since) for each in people)
+        others = [witness for witness in people if witness is not people[1]]
+        silences = [longest_silence(witness, people[1], since) for witness in others]
+        print("silences:", " ".join(f"{silence:.2f} s" for silence in silences))
+        assert max(silences) < HEARD_SECONDS

@@ -10,12 +10,9 @@ import pytest
 
 from support.fallible import Fallible, fallible_cluster
 from support.websocket_clients import new_room
-from support.witness import Witness, Witnesses, longest_silence
+from support.witness import HEARD_SECONDS, Witnesses, assert_heard, longest_silence
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(150)]
-
-HEARD_SECONDS = 0.8
-"""The longest silence between people of one node: 0.3 s, notes every 0.1 s, a busy machine."""
 
 BACK_SECONDS = 8.0
 """How long people may be apart after a link is whole again."""
@@ -32,31 +29,8 @@ def running() -> Iterator[Fallible]:
 
 @pytest.fixture
 async def three(running: Fallible) -> Fallible:
-    for link in running.links:
-        link.heal()
     await asyncio.to_thread(running.ready)
     return running
-
-
-async def crowd(running: Fallible, room: Witnesses) -> list[Witness]:
-    """Return two people on each of two nodes, and one on the third."""
-    home, edge, other = running.nodes
-    people = [await room.enter(node) for node in (home, home, edge, edge, other)]
-    await room.together(people, 10)
-    return people
-
-
-def assert_heard(people: list[Witness], since: float) -> None:
-    """Assert that people of one node have heard each other all the time."""
-    for one, two in ((people[0], people[1]), (people[2], people[3])):
-        silence = longest_silence(one, two, since)
-        print(f"longest silence on one node: {silence:.2f} s")
-        assert silence < HEARD_SECONDS
-
-
-def texts(witness: Witness) -> list[str]:
-    """Return the chat that a witness sees."""
-    return [line["a"] for line in witness.lines]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +48,7 @@ async def test_a_link_goes_silent(three: Fallible, which: str, directions: tuple
     number = ("home", "edge").index(which)
     node, link = three.nodes[number], three.links[number]
     async with Witnesses(new_room()) as room:
-        people = await crowd(three, room)
+        people = await room.crowd(three.nodes)
         apart = [witness for witness in people if witness.client.node is node]
         rest = [witness for witness in people if witness not in apart]
         since = time.monotonic()
@@ -84,7 +58,7 @@ async def test_a_link_goes_silent(three: Fallible, which: str, directions: tuple
         print(f"a silent link of the {which}: its people are gone after {took:.1f} s")
         await apart[0].speak("apart")
         await rest[0].speak("the rest")
-        await apart[1].until(lambda: "apart" in texts(apart[1]), 2)
+        await apart[1].until(lambda: "apart" in apart[1].texts, 2)
         assert took < GONE_SECONDS
         link.heal()
         three.touched()
@@ -92,14 +66,14 @@ async def test_a_link_goes_silent(three: Fallible, which: str, directions: tuple
         print(f"a link that was silent: one room again after {took:.1f} s")
         for witness in people:
             await witness.until(
-                lambda it=witness: sorted(texts(it)) == ["apart", "the rest"], BACK_SECONDS
+                lambda it=witness: sorted(it.texts) == ["apart", "the rest"], BACK_SECONDS
             )
         assert_heard(people, since)
 
 
 async def test_a_link_is_silent_for_a_moment(three: Fallible) -> None:
     async with Witnesses(new_room()) as room:
-        people = await crowd(three, room)
+        people = await room.crowd(three.nodes)
         since = time.monotonic()
         three.links[1].silence()
         await asyncio.sleep(2)
@@ -118,7 +92,7 @@ async def test_a_node_is_cut_off(three: Fallible, which: str) -> None:
     number = ("home", "edge").index(which)
     node, link = three.nodes[number], three.links[number]
     async with Witnesses(new_room()) as room:
-        people = await crowd(three, room)
+        people = await room.crowd(three.nodes)
         apart = [witness for witness in people if witness.client.node is node]
         rest = [witness for witness in people if witness not in apart]
         since = time.monotonic()
@@ -135,7 +109,7 @@ async def test_a_node_is_cut_off(three: Fallible, which: str) -> None:
 
 async def test_two_nodes_are_cut_off_and_the_third_goes_on(three: Fallible) -> None:
     async with Witnesses(new_room()) as room:
-        people = await crowd(three, room)
+        people = await room.crowd(three.nodes)
         since = time.monotonic()
         for link in three.links[:2]:
             link.cut()
@@ -150,7 +124,7 @@ async def test_two_nodes_are_cut_off_and_the_third_goes_on(three: Fallible) -> N
 
 async def test_a_slow_link_slows_nobody_else(three: Fallible) -> None:
     async with Witnesses(new_room()) as room:
-        people = await crowd(three, room)
+        people = await room.crowd(three.nodes)
         since = time.monotonic()
         three.links[1].slow(rate=4_000)  # less than what this room and its beats need
         await asyncio.sleep(10)
@@ -166,7 +140,7 @@ async def test_a_slow_link_slows_nobody_else(three: Fallible) -> None:
 
 async def test_a_link_with_a_long_way(three: Fallible) -> None:
     async with Witnesses(new_room()) as room:
-        people = await crowd(three, room)
+        people = await room.crowd(three.nodes)
         since = time.monotonic()
         three.links[1].slow(delay=0.1)
         await asyncio.sleep(5)

@@ -12,12 +12,9 @@ from support.fallible import Fallible, fallible_cluster
 from support.redis import RedisServer
 from support.sentinels import Sentinels, run_sentinels
 from support.websocket_clients import new_room
-from support.witness import Witness, Witnesses, longest_silence
+from support.witness import HEARD_SECONDS, Witnesses, longest_silence
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(150)]
-
-HEARD_SECONDS = 0.8
-"""The longest silence between people of one node: 0.3 s, notes every 0.1 s, a busy machine."""
 
 FAILOVER_SECONDS = 15.0
 """How long sentinels may take to agree, and nodes to come together again."""
@@ -35,23 +32,15 @@ def running(sentinels: Sentinels) -> Iterator[Fallible]:
         yield made
 
 
-async def crowd(running: Fallible, room: Witnesses) -> list[Witness]:
-    """Return two people on each of two nodes, and one on the third."""
-    home, edge, other = running.nodes
-    people = [await room.enter(node) for node in (home, home, edge, edge, other)]
-    await room.together(people, 10)
-    return people
-
-
 @pytest.mark.parametrize("loses", [False, True], ids=["whole", "loses the last changes"])
 async def test_a_failover(running: Fallible, sentinels: Sentinels, loses: bool) -> None:
     async with Witnesses(new_room()) as before, Witnesses(new_room()) as room:
-        first = await crowd(running, before)
+        first = await before.crowd(running.nodes)
         if loses:
             with sentinels.master.client() as client:
                 client.execute_command("CLIENT", "KILL", "TYPE", "replica")
             sentinels.replica.freeze()
-        people = await crowd(running, room)  # whose claim the replica does not hear of
+        people = await room.crowd(running.nodes)  # whose claim the replica does not hear of
         since = time.monotonic()
         sentinels.master.kill()
         sentinels.replica.thaw()

@@ -14,7 +14,7 @@ from support.fallible import Fallible, fallible_cluster
 from support.server import NOBODY_IS_EXEMPT
 from support.storm import Storm
 from support.websocket_clients import new_room
-from support.witness import Witnesses, longest_silence
+from support.witness import HEARD_SECONDS, Witnesses, longest_silence
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -22,9 +22,6 @@ MOST = 5000
 
 BACK_SECONDS = 15.0
 """How long the last of them may take to be in the room again."""
-
-HEARD_SECONDS = 0.8
-"""The longest silence of others: notes every 0.1 s, and clients on the same two cores."""
 
 
 @pytest.fixture

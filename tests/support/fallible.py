@@ -38,9 +38,19 @@ class Fallible:
         self.nodes = cluster.nodes
         self._since = time.monotonic()
 
+    def mend(self) -> None:
+        """Let the broker, the links and all nodes that run be as at first."""
+        if not self.broker.is_running:
+            self.broker.start()
+            self.touched()
+        self.broker.thaw()
+        for link in self.links:
+            link.heal()
+        self.thaw_all()
+
     def ready(self) -> None:
         """Wait until all nodes run, and bury whoever dies."""
-        self.thaw_all()
+        self.mend()
         for node in self.nodes:
             if node.process is None or node.process.poll() is not None:
                 Server.start(node)  # `Cluster.start` starts all
@@ -68,6 +78,25 @@ class Fallible:
         for node in self.nodes:
             if node.process is not None and node.process.poll() is None:
                 self.thaw(node)
+
+    def left_behind(self) -> dict[str, set[str]]:
+        """Return what the broker keeps of nodes that do not live, by kind."""
+        kind = f"{{{self.cluster.prefix}}}:c:"
+        with self.broker.client() as client:
+            names: dict[str, str] = client.hgetall(f"{kind}nodes")  # type: ignore[assignment]
+            nids: dict[str, str] = client.hgetall(f"{kind}nids")  # type: ignore[assignment]
+            leases: list[str] = client.zrange(f"{kind}leases", 0, -1)  # type: ignore[assignment]
+            homes: dict[str, str] = client.hgetall(f"{kind}homes")  # type: ignore[assignment]
+            keys: list[str] = client.keys()  # type: ignore[assignment]
+        alive = {value.split()[0] for value in names.values()}
+        found = {
+            "nodes": set(names) - {f"node-{number}" for number in range(len(self.nodes))},
+            "nids": set(nids) - alive,
+            "leases": set(leases) - alive,
+            "homes": {room for room, value in homes.items() if value.split()[1] not in alive},
+            "keys": {key for key in keys if not key.startswith(kind)},
+        }
+        return {what: which for what, which in found.items() if which}
 
     def keys(self) -> set[str]:
         """Return the rooms that have a home, as the broker knows them."""

@@ -119,7 +119,7 @@ class Arrivals:
             if stay is not None:
                 answer(stay, message)
 
-    # What the hub finds out
+    # Events of the hub
 
     def _on_entered(self, _nid: int, number: int, _epoch: int, participant: int) -> None:
         stay = self._parts.stays.get(number)
@@ -145,7 +145,7 @@ class Arrivals:
         for replica in self._parts.stays.replicas(nid):
             replica.is_silent = True
 
-    # What is missing
+    # Gaps
 
     def _on_unsynced(self, nid: int) -> None:
         """Ask a node for everything that it may not have been able to send."""

@@ -93,7 +93,7 @@ class Islands:
         self._is_cut = False
         self._awaited: dict[str, int] = {}  # until when, by room; milliseconds since 1970
         self._since: dict[str, int] = {}  # when a room became one of this node
-        self._unmerged: dict[str, list[bytes]] = {}  # what was said apart, by room
+        self._unmerged: dict[str, list[bytes]] = {}  # lines of chat, by room
 
     # A home is gone
 
