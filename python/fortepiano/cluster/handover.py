@@ -125,7 +125,7 @@ class Handover:
             list(self._arrivals.gone),
             parts.watching.nodes(),
             {indexes[session]: code for session, code in self._leaving.items()},
-            parts.islands.since(),
+            parts.islands.state(),
         )
 
     # The new process
@@ -178,7 +178,7 @@ class Handover:
         Args:
             state: The state of the other process.
         """
-        self._parts.islands.restore(state.since)
+        self._parts.islands.restore(state.islands)
         self.let_go()
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fortepiano.cluster.messages import Handed, Merge
+from fortepiano.cluster.node_state import IslandsState
 from fortepiano.model.elsewhere import Postponed
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.mail import Mail
     from fortepiano.cluster.registry import Home
     from fortepiano.cluster.remote_sessions import RemoteSessions
-    from fortepiano.cluster.stays import Replica, Stays
+    from fortepiano.cluster.stays import OwnStay, Replica, Stays
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
@@ -94,7 +95,7 @@ class Islands:
         self._is_cut = False
         self._awaited: dict[str, int] = {}  # until when, by room; milliseconds since 1970
         self._since: dict[str, int] = {}  # when a room became one of this node
-        self.promotions = 0
+        self._unmerged: dict[str, list[bytes]] = {}  # lines of chat, by room
 
     # A home is gone
 
@@ -165,7 +166,6 @@ class Islands:
         self._stays.release(replica)
         hub.promote_replica(replica.room)
         self._handlers().promote(name, replica.room, stored, lines, people)
-        self.promotions += 1
         self._since[name] = self._context.now()
         self.await_people(name, awaits)
         for session in people:
@@ -283,8 +283,10 @@ class Islands:
         self._awaited.pop(room.name, None)
         lines = [orjson.dumps(line) for line in room.history if line["t"] >= since]
         if lines:
-            self._mail.post(home.nid, Merge(room.name, lines))
+            self._unmerged[room.name] = lines
         self._remotes.dismiss(room.name)
+        if not any(each.tabs for each in room.participants.values()):
+            self._merge(room.name, home)
         self._lead(room)
 
     def _lead(self, room: Room) -> None:
@@ -312,6 +314,15 @@ class Islands:
             # Nobody is there any more.
             self._homes.find(message.room, lambda _home: self._settle(message.room))
 
+    def on_admitted(self, stay: OwnStay) -> None:
+        """Send the home what was said apart, as it surely hears this node now."""
+        self._merge(stay.room, stay.replica.home)
+
+    def _merge(self, name: str, home: Home) -> None:
+        lines = self._unmerged.pop(name, None)
+        if lines is not None:
+            self._mail.post(home.nid, Merge(name, lines))
+
     def on_merge(self, message: Merge) -> None:
         """Add to the chat of a room what was said elsewhere."""
         room = self._context.directory.rooms.get(message.room)
@@ -325,17 +336,17 @@ class Islands:
 
     # An upgrade
 
-    def since(self) -> dict[str, int]:
-        """Return when rooms became rooms of this node; milliseconds since 1970."""
-        return dict(self._since)
+    def state(self) -> IslandsState:
+        """Return what another process needs to go on."""
+        return IslandsState(dict(self._since), dict(self._unmerged))
 
-    def restore(self, since: dict[str, int]) -> None:
+    def restore(self, state: IslandsState) -> None:
         """Go on where another process was, with rooms and replicas that are here already.
 
         Args:
-            since: The result of `since` there.
+            state: The state there.
         """
-        self._since = since
+        self._since, self._unmerged = state.since, state.unmerged
         for room in self._context.directory.rooms.values():
             if not all(participant.tabs for participant in room.participants.values()):
                 self.await_people(room.name, _AGAIN_SECONDS)
