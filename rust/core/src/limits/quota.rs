@@ -286,6 +286,7 @@ impl Quotas {
         let max = self.max[index];
         self.points[index] = max;
         self.lent[index] = 0;
+        self.node[index] = 0;
         for tick in &mut self.history {
             tick[index] = max;
         }
