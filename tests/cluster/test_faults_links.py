@@ -107,6 +107,7 @@ async def test_a_node_is_cut_off(three: Fallible, which: str) -> None:
         assert_heard(people, since)
 
 
+@pytest.mark.slow
 async def test_two_nodes_are_cut_off_and_the_third_goes_on(three: Fallible) -> None:
     async with Witnesses(new_room()) as room:
         people = await room.crowd(three.nodes)
