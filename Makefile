@@ -151,8 +151,10 @@ test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with 
 test-faults: build $(VENV)/.tools ## Run the slow tests of faults and attacks: kill -9, locked disks, Redis, storms
 	$(BIN)/pytest -m slow tests/faults tests/attacks $(ARGS)
 test-cluster: build $(VENV)/.tools ## Run the tests of several nodes, and the conformance suite on two
-	$(BIN)/pytest -m cluster tests/cluster $(ARGS) $(OR_NONE)
+	$(BIN)/pytest -m "cluster and not slow" tests/cluster $(ARGS) $(OR_NONE)
 	$(BIN)/pytest $(SIDE_BY_SIDE) tests/conformance --nodes 2 $(ARGS) $(OR_NONE)
+test-cluster-long: build $(VENV)/.tools ## Run the tests of several nodes that take too long for each change
+	$(BIN)/pytest -m "cluster and slow" tests/cluster $(ARGS)
 test-ops: build $(VENV)/.tools ## Run the longer tests of operating a server
 	$(BIN)/pytest -m ops $(ARGS)
 test-pauses: build $(VENV)/.tools ## Connect and close 10 000 clients for SECONDS (600): pauses

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import statistics
 import subprocess
 import time
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 
 import pytest
 
 from support.cluster import Cluster, run_cluster
-from support.presets import UNHURRIED
+from support.presets import LOUD, UNHURRIED
 from support.raw_person import RawPerson
 from support.server import Server
+from support.websocket_clients import new_room
+from support.witness import HEARD_SECONDS, Witnesses, longest_silence
 
 MOST_MS = 2.0
 SAMPLES = 100
+
+LEASE_SECONDS = 10.0
+"""How long a node lives that does not renew its lease."""
 
 
 def lead_ms(node: Server) -> float:
@@ -61,3 +67,27 @@ def test_a_machine_whose_clock_is_wrong(offset: str) -> None:
     with run_cluster(2, set_back, **UNHURRIED) as cluster:
         leads = [lead_ms(node) for node in cluster.nodes]
     assert abs(leads[0] - leads[1]) < MOST_MS, leads
+
+
+@pytest.mark.cluster
+@pytest.mark.needs("faketime")
+async def test_a_node_whose_clock_is_two_hours_off_stays_a_node() -> None:
+    def set_ahead(cluster: Cluster) -> None:
+        cluster.nodes[1].configure(
+            LD_PRELOAD=faketime(), FAKETIME="+7200", FAKETIME_DONT_FAKE_MONOTONIC="1"
+        )
+
+    async with AsyncExitStack() as stack:
+        cluster = stack.enter_context(run_cluster(3, set_ahead, **UNHURRIED, **LOUD))
+        room = await stack.enter_async_context(Witnesses(new_room()))
+        people = [await room.enter(node) for node in (*cluster.nodes, *cluster.nodes)]
+        await room.together(people, 5)
+        since = time.monotonic()
+        await asyncio.sleep(LEASE_SECONDS + 2)
+        await room.together(people, 1)
+        for witness in people:
+            assert not any(witness.gone(each.id, since) for each in people)
+        others = [witness for witness in people if witness is not people[1]]
+        silences = [longest_silence(witness, people[1], since) for witness in others]
+        print("silences:", " ".join(f"{silence:.2f} s" for silence in silences))
+        assert max(silences) < HEARD_SECONDS

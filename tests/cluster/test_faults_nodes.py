@@ -10,12 +10,9 @@ import pytest
 
 from support.fallible import Fallible, fallible_cluster
 from support.websocket_clients import new_address, new_room
-from support.witness import Witnesses, longest_silence
+from support.witness import HEARD_SECONDS, Witnesses, longest_silence
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
-
-HEARD_SECONDS = 0.8
-"""The longest silence between people of one node: 0.3 s, notes every 0.1 s, a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +113,7 @@ async def test_a_node_stands_still_for_five_seconds(three: Fallible) -> None:
         assert notes == list(range(notes[0], notes[0] + len(notes))), "a note is lost"
 
 
-@pytest.mark.parametrize("which", ["home", "edge"])
+@pytest.mark.parametrize("which", ["home", pytest.param("edge", marks=pytest.mark.slow)])
 async def test_a_node_stands_still_for_twenty_seconds(three: Fallible, which: str) -> None:
     home, edge, other = three.nodes
     victim = home if which == "home" else edge

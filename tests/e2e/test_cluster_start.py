@@ -97,7 +97,7 @@ class TestTogether:
             status = cluster_of(node)
             assert (status["node"], status["others"]) == (name, [other])
             assert (status["why_alone"], status["differences"]) == (None, [])
-        assert "\nfortepiano_cluster_connected 1.0\n" in metrics_of(two)
+        assert '\nfortepiano_cluster_connected{node="two"} 1.0\n' in metrics_of(two)
         assert two.stop() == 0
         await until(lambda: cluster_of(one)["others"] == [], SOON)
         assert one.stop() == 0

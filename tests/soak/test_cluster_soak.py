@@ -58,10 +58,13 @@ async def test_nodes_die_all_the_time(running: Fallible) -> None:
             await asyncio.sleep(_KILL_SECONDS * 3 / 4)
             await room.together(room.all, 5)
             sizes.append(max(node.resident_bytes for node in rest))
+            left = await asyncio.to_thread(running.left_behind)
+            assert not left, left
         assert running.keys() >= {room.room}
     await asyncio.sleep(3)
-    left = await asyncio.to_thread(running.keys)
-    assert room.room not in left, left
+    homes = await asyncio.to_thread(running.keys)
+    print(f"{len(sizes)} nodes were killed; most MB: {[size >> 20 for size in sizes]}")
+    assert room.room not in homes, homes
     half = len(sizes) // 2
     if half > 5:
         assert max(sizes[half:]) < max(sizes[:half]) * 1.2, sizes

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from support.cluster import Cluster
 from support.presets import LOUD, UNHURRIED
 from support.redis import RedisServer, run_redis
 from support.server import Server
+from support.toxic_proxy import ToxicProxy, run_toxic_proxy
 
 __all__ = ["Fallible", "fallible_cluster"]
 
@@ -25,17 +26,31 @@ class Fallible:
         cluster: The cluster.
         broker: The broker.
         nodes: The nodes.
+        links: The proxy between each node and the broker, unless all nodes have the same URL.
     """
 
-    def __init__(self, cluster: Cluster, broker: RedisServer) -> None:
+    def __init__(
+        self, cluster: Cluster, broker: RedisServer, links: Sequence[ToxicProxy] = ()
+    ) -> None:
         self.cluster = cluster
+        self.links = links
         self.broker = broker
         self.nodes = cluster.nodes
         self._since = time.monotonic()
 
+    def mend(self) -> None:
+        """Let the broker, the links and all nodes that run be as at first."""
+        if not self.broker.is_running:
+            self.broker.start()
+            self.touched()
+        self.broker.thaw()
+        for link in self.links:
+            link.heal()
+        self.thaw_all()
+
     def ready(self) -> None:
         """Wait until all nodes run, and bury whoever dies."""
-        self.thaw_all()
+        self.mend()
         for node in self.nodes:
             if node.process is None or node.process.poll() is not None:
                 Server.start(node)  # `Cluster.start` starts all
@@ -64,6 +79,25 @@ class Fallible:
             if node.process is not None and node.process.poll() is None:
                 self.thaw(node)
 
+    def left_behind(self) -> dict[str, set[str]]:
+        """Return what the broker keeps of nodes that do not live, by kind."""
+        kind = f"{{{self.cluster.prefix}}}:c:"
+        with self.broker.client() as client:
+            names: dict[str, str] = client.hgetall(f"{kind}nodes")  # type: ignore[assignment]
+            nids: dict[str, str] = client.hgetall(f"{kind}nids")  # type: ignore[assignment]
+            leases: list[str] = client.zrange(f"{kind}leases", 0, -1)  # type: ignore[assignment]
+            homes: dict[str, str] = client.hgetall(f"{kind}homes")  # type: ignore[assignment]
+            keys: list[str] = client.keys()  # type: ignore[assignment]
+        alive = {value.split()[0] for value in names.values()}
+        found = {
+            "nodes": set(names) - {f"node-{number}" for number in range(len(self.nodes))},
+            "nids": set(nids) - alive,
+            "leases": set(leases) - alive,
+            "homes": {room for room, value in homes.items() if value.split()[1] not in alive},
+            "keys": {key for key in keys if not key.startswith(kind)},
+        }
+        return {what: which for what, which in found.items() if which}
+
     def keys(self) -> set[str]:
         """Return the rooms that have a home, as the broker knows them."""
         with self.broker.client() as client:
@@ -72,19 +106,36 @@ class Fallible:
 
 
 @contextmanager
-def fallible_cluster(count: int = 3, **settings: str) -> Iterator[Fallible]:
-    """Run such a cluster during a `with` block."""
+def fallible_cluster(
+    count: int = 3, *, has_links: bool = False, broker_url: str = "", **settings: str
+) -> Iterator[Fallible]:
+    """Run such a cluster during a `with` block.
+
+    Args:
+        count: How many nodes.
+        has_links: Whether each node has a proxy of its own before the broker.
+        broker_url: The URL of another broker, which the caller runs.
+        settings: Environment variables of all nodes.
+    """
     with (
+        ExitStack() as stack,
         run_redis("--appendonly", "no") as store,
         run_redis("--appendonly", "no") as broker,
     ):
-        broker_url = settings.pop("broker_url", broker.url)
-        shared = UNHURRIED | LOUD | {"FORTEPIANO_CLUSTER__URL": broker_url} | settings
+        url = broker_url or broker.url
+        shared = UNHURRIED | LOUD | {"FORTEPIANO_CLUSTER__URL": url} | settings
         cluster = Cluster(store, count, **shared)
-        made = Fallible(cluster, broker)
+        links: list[ToxicProxy] = []
+        for node in cluster.nodes if has_links else ():
+            link = stack.enter_context(run_toxic_proxy(broker.port))
+            node.configure(FORTEPIANO_CLUSTER__URL=f"redis://127.0.0.1:{link.port}/0")
+            links.append(link)
+        made = Fallible(cluster, broker, links)
         try:
             cluster.start()
             yield made
         finally:
             made.thaw_all()
+            for link in links:
+                link.heal()
             cluster.close()

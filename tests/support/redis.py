@@ -54,6 +54,11 @@ class RedisServer:
         """Return a Redis client for tests, which the caller must close."""
         return redis.Redis(port=self.port, decode_responses=True)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server was started, and has not been killed."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start the server, and return when it answers."""
         self._run(

@@ -24,7 +24,7 @@ class _Client:
     def __init__(self, number: int, port: int) -> None:
         self._address = f"127.{10 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
         self.request = arrival(f"storm {number // _ROOM}")
-        self._port = port
+        self.port = port
         self.failures = 0
         self.received = b""
         self.socket: socket.socket | None = None
@@ -35,7 +35,7 @@ class _Client:
         self.socket.setblocking(False)
         reset_on_close(self.socket)
         self.socket.bind((self._address, 0))
-        self.socket.connect_ex(("127.0.0.1", self._port))
+        self.socket.connect_ex(("127.0.0.1", self.port))
         self.received = b""
         return self.socket
 
@@ -101,6 +101,11 @@ class Storm:
             assert took < within, f"after {took:.1f} s: {dict(self.attempts)}"
             self._turn()
         return time.monotonic() - began
+
+    def turn_to(self, *servers: Server) -> None:
+        """Connect to other servers from the next time on, each client to the next one."""
+        for number, client in enumerate(self._clients):
+            client.port = servers[number % len(servers)].port
 
     def close(self) -> None:
         """End all connections."""

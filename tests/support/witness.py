@@ -15,11 +15,14 @@ from websockets.exceptions import ConnectionClosed
 from support.server import Server
 from support.websocket_clients import Client, new_address
 
-__all__ = ["Witness", "Witnesses", "longest_silence"]
+__all__ = ["HEARD_SECONDS", "Witness", "Witnesses", "assert_heard", "longest_silence"]
 
 Message = dict[str, Any]
 
 _BEAT_SECONDS = 0.1
+
+HEARD_SECONDS = 0.6
+"""The longest silence between people of one node: 0.3 s, notes every 0.1 s, the tests' own time."""
 
 
 class Witness:
@@ -29,6 +32,7 @@ class Witness:
         client: The connection.
         name: A short name, which is also that of the player in notes.
         heard: All messages, with the times at which they came (monotonic seconds).
+        sent: When each note was played.
         people: Who is in the room, by what came.
         lines: The chat that is shown.
         channel: The room, as the last `ch` has it.
@@ -38,6 +42,7 @@ class Witness:
         self.client = client
         self.number = number
         self.heard: list[tuple[float, Message]] = []
+        self.sent: list[float] = []
         self.people: set[str] = set()
         self.lines: list[Message] = []
         self.channel: Message = {}
@@ -64,6 +69,11 @@ class Witness:
     def id(self) -> str:
         """The id of the user."""
         return self.client.id
+
+    @property
+    def texts(self) -> list[str]:
+        """The lines of chat, without their senders."""
+        return [line["a"] for line in self.lines]
 
     async def _listen(self) -> None:
         try:
@@ -95,6 +105,7 @@ class Witness:
         try:
             for count in itertools.count():
                 note = {"n": "a1", "v": round((1 + self.number) / 10 + count / 1e6, 6)}
+                self.sent.append(time.monotonic())
                 await self.client.send({"m": "n", "t": 1, "n": [note]}, {"m": "t", "e": count})
                 await asyncio.sleep(_BEAT_SECONDS)
         except ConnectionClosed:
@@ -171,6 +182,13 @@ class Witnesses:
         self.all.append(witness)
         return witness
 
+    async def crowd(self, nodes: Sequence[Server]) -> list[Witness]:
+        """Let two people enter at each of two nodes, and one at a third; the first is the home."""
+        home, edge, other = nodes
+        people = [await self.enter(node) for node in (home, home, edge, edge, other)]
+        await self.together(people, 10)
+        return people
+
     async def together(self, witnesses: Sequence[Witness], within: float) -> float:
         """Wait until these see each other and nobody else, and hear each other.
 
@@ -198,6 +216,23 @@ class Witnesses:
 
 
 def longest_silence(listener: Witness, player: Witness, since: float) -> float:
-    """Return the longest time between two notes of a player that a listener heard; seconds."""
-    times = [since] + [at for at, _ in listener.notes_of(player, since)] + [time.monotonic()]
-    return max(later - earlier for earlier, later in itertools.pairwise(times))
+    """Return the longest time between two notes of a player that a listener heard; seconds.
+
+    The time in which the player did not play counts as one beat: this process may be slow, too.
+    """
+    waits, due = [0.0], sum(at < since for at in player.sent)
+    for at, number in listener.notes_of(player, since):
+        if number >= due:
+            waits.append(at - player.sent[due])
+            due = number + 1
+    if due < len(player.sent):
+        waits.append(time.monotonic() - player.sent[due])
+    return max(waits) + _BEAT_SECONDS
+
+
+def assert_heard(people: Sequence[Witness], since: float) -> None:
+    """Assert that people of one node have heard each other all the time; see `Witnesses.crowd`."""
+    for one, two in ((people[0], people[1]), (people[2], people[3])):
+        silence = longest_silence(one, two, since)
+        print(f"longest silence on one node: {silence:.2f} s")
+        assert silence < HEARD_SECONDS

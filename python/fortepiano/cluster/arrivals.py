@@ -85,7 +85,7 @@ class Arrivals:
         """Return what handles the messages of homes about stays."""
         journeys, outbound = self._parts.journeys, self._parts.context.outbound
         return {
-            messages.Admitted: lambda stay, _: journeys.on_admitted(stay),
+            messages.Admitted: lambda stay, _: self._on_admitted(stay),
             messages.Refused: lambda stay, it: journeys.on_refused(stay, may_stay=it.may_stay),
             messages.Redirect: lambda stay, it: journeys.on_redirected(stay, it.room),
             messages.NotHome: lambda stay, _: journeys.on_not_home(stay),
@@ -120,7 +120,7 @@ class Arrivals:
             if stay is not None:
                 answer(stay, message)
 
-    # Findings of the hub
+    # Events of the hub
 
     def _on_entered(self, _nid: int, number: int, _epoch: int, participant: int) -> None:
         stay = self._parts.stays.get(number)
@@ -146,7 +146,7 @@ class Arrivals:
         for replica in self._parts.stays.replicas(nid):
             replica.is_silent = True
 
-    # Missing messages
+    # Gaps
 
     def _on_unsynced(self, nid: int) -> None:
         """Ask a node for everything that it may not have been able to send."""
@@ -187,6 +187,10 @@ class Arrivals:
                 self._parts.journeys.on_lost(stay)
 
     # Messages of a home about a stay
+
+    def _on_admitted(self, stay: OwnStay) -> None:
+        self._parts.journeys.on_admitted(stay)
+        self._parts.islands.on_admitted(stay)
 
     def _on_move(self, stay: OwnStay, message: messages.Move) -> None:
         self._parts.stays.end(stay)

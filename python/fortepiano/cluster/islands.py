@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.mail import Mail
     from fortepiano.cluster.registry import Home
     from fortepiano.cluster.remote_sessions import RemoteSessions
-    from fortepiano.cluster.stays import Replica, Stays
+    from fortepiano.cluster.stays import OwnStay, Replica, Stays
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
@@ -94,7 +94,7 @@ class Islands:
         self._is_cut = False
         self._awaited: dict[str, int] = {}  # until when, by room; milliseconds since 1970
         self._since: dict[str, int] = {}  # when a room became one of this node
-        self.promotions = 0
+        self._unmerged: dict[str, list[bytes]] = {}  # lines of chat, by room
 
     # A home is gone
 
@@ -165,7 +165,6 @@ class Islands:
         self._stays.release(replica)
         hub.promote_replica(replica.room)
         self._handlers().promote(name, replica.room, stored, lines, people)
-        self.promotions += 1
         self._since[name] = self._context.now()
         self.await_people(name, awaits)
         for session in people:
@@ -283,24 +282,25 @@ class Islands:
         self._awaited.pop(room.name, None)
         lines = [orjson.dumps(line) for line in room.history if line["t"] >= since]
         if lines:
-            self._mail.post(home.nid, Merge(room.name, lines))
+            self._unmerged[room.name] = lines
         self._remotes.dismiss(room.name)
-        self._lead(room)
+        self._lead(room, home)
 
-    def _lead(self, room: Room) -> None:
+    def _lead(self, room: Room, home: Home) -> None:
         """Let the people of a room go over to another node, which is its home now."""
         tabs = [tab for each in room.participants.values() for tab in each.tabs]
         for tab in tabs:
             self._journeys.follow(tab, room.name)
         if not tabs:
+            self._merge(room.name, home)
             self._handlers().remove_awaited(room)
 
-    def hand_over(self, room: Room) -> None:
+    def hand_over(self, room: Room, home: Home) -> None:
         """Let the people of a room, which was handed to another node, go over to it."""
         self._since.pop(room.name, None)
         self._awaited.pop(room.name, None)
         self._remotes.forget(room.name)
-        self._lead(room)
+        self._lead(room, home)
 
     def on_handed(self, nid: int, message: Handed) -> None:
         """Find the home of a room that the node before has handed over, perhaps to this one."""
@@ -311,6 +311,15 @@ class Islands:
         elif message.nid == self._homes.nid:
             # Nobody is there any more.
             self._homes.find(message.room, lambda _home: self._settle(message.room))
+
+    def on_admitted(self, stay: OwnStay) -> None:
+        """Send the home what was said apart, as it surely hears this node now."""
+        self._merge(stay.room, stay.replica.home)
+
+    def _merge(self, name: str, home: Home) -> None:
+        lines = self._unmerged.pop(name, None)
+        if lines is not None:
+            self._mail.post(home.nid, Merge(name, lines))
 
     def on_merge(self, message: Merge) -> None:
         """Add to the chat of a room what was said elsewhere."""
@@ -329,13 +338,18 @@ class Islands:
         """Return when rooms became rooms of this node; milliseconds since 1970."""
         return dict(self._since)
 
-    def restore(self, since: dict[str, int]) -> None:
+    def unmerged(self) -> dict[str, list[bytes]]:
+        """Return the lines of chat that homes have yet to get, by room."""
+        return dict(self._unmerged)
+
+    def restore(self, since: dict[str, int], unmerged: dict[str, list[bytes]]) -> None:
         """Go on where another process was, with rooms and replicas that are here already.
 
         Args:
             since: The result of `since` there.
+            unmerged: That of `unmerged`.
         """
-        self._since = since
+        self._since, self._unmerged = since, unmerged
         for room in self._context.directory.rooms.values():
             if not all(participant.tabs for participant in room.participants.values()):
                 self.await_people(room.name, _AGAIN_SECONDS)

@@ -167,6 +167,7 @@ class ClusterState(msgspec.Struct):
         watching_nodes: The nodes that get this one's events.
         leaving: The sessions that have said `bye`, by index, with the close code of each.
         since: When rooms became rooms of this node, whose homes were gone.
+        unmerged: Lines of chat that homes have yet to get, by room.
     """
 
     homes: HomesState
@@ -180,6 +181,7 @@ class ClusterState(msgspec.Struct):
     watching_nodes: list[int] = []
     leaving: dict[int, int] = {}
     since: dict[str, int] = {}
+    unmerged: dict[str, list[bytes]] = {}
 
 
 class BusState(msgspec.Struct):

@@ -11,12 +11,12 @@ __all__ = ["ClusterSettings"]
 
 
 class ClusterSettings(Section):
-    """The section `cluster`: several servers, its nodes, that act as one. Experimental."""
+    """The section `cluster`: several servers, its nodes, that act as one."""
 
     url: str = Field(
         default="",
         description=(
-            "Experimental. The Redis (7 or later) or Valkey over which the nodes of a cluster talk:"
+            "The Redis (7 or later) or Valkey over which the nodes of a cluster talk:"
             " `redis://`, `rediss://`, `unix://` or `redis+sentinel://`. It may be that of"
             " store.url, or one of its own, which need store nothing. Empty for a server alone."
         ),

@@ -104,6 +104,21 @@ def test_the_broker_is_gone_for_a_while(fabric: Fabric, seconds: float, is_empty
     assert sorted(chat(fourth)[:-1]) == sorted(chat(guest)[:-1]) == ["at home", "at the edge"]
 
 
+def test_nothing_said_apart_is_lost_if_the_home_is_back_last(fabric: Fabric) -> None:
+    _, guest, _, fourth = clients = crowd(fabric)
+    home, *others = fabric.nodes
+    fabric.cut(*fabric.nodes)
+    fabric.wait(5)
+    fourth.send_one("a", message="apart")
+    fabric.wait(0.2)
+    fabric.mend(*others)
+    fabric.wait(0.5)
+    fabric.mend(home)
+    fabric.wait(4)
+    assert_one_room(fabric, clients)
+    assert chat(fourth)[:-1] == chat(guest)[:-1] == ["apart"]
+
+
 def test_one_node_is_cut_off_and_buried(fabric: Fabric) -> None:
     holder, guest, third, fourth = clients = crowd(fabric)
     home = fabric.nodes[0]

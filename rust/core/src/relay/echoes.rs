@@ -61,10 +61,17 @@ impl Echoes {
 
     /// Note that a message came back; return whether people here have heard it before.
     ///
-    /// The home leaves out what the sender may not play, so earlier messages do not come back.
+    /// Earlier messages do not come back any more.
     fn take(&mut self, stay: u32, payload: &[u8]) -> bool {
         let found = self.sent.iter().position(|it| it.stay == stay && *it.payload == *payload);
         found.and_then(|at| self.sent.drain(..=at).next_back()).is_some_and(|it| it.is_played)
+    }
+
+    /// Note that a message does not come back, as the home has refused it.
+    fn forget(&mut self, stay: u32, payload: &[u8]) {
+        if let Some(at) = self.sent.iter().position(|it| it.stay == stay && *it.payload == *payload) {
+            self.sent.remove(at);
+        }
     }
 }
 
@@ -129,6 +136,18 @@ impl Hub {
     pub(super) fn was_played(&mut self, room: RoomId, origin: Origin, payload: &[u8]) -> bool {
         let is_own = self.relay.as_ref().is_some_and(|relay| relay.nid == origin.nid);
         is_own && self.replica_mut(room).is_some_and(|it| it.echoes.take(origin.stay, payload))
+    }
+
+    /// Wait no more for the echo of notes that a home has refused.
+    pub(super) fn expect_no_echo(&mut self, nid: u16, stay: u32, payload: &[u8]) {
+        let Some(relay) = self.relay.as_deref() else { return };
+        let of_home = relay.replicas.iter().filter(|((home, _), _)| *home == nid);
+        let rooms: Vec<RoomId> = of_home.map(|(_, room)| *room).collect();
+        for room in rooms {
+            if let Some(replica) = self.replica_mut(room) {
+                replica.echoes.forget(stay, payload);
+            }
+        }
     }
 
     /// Find replicas whose home has not answered in time.

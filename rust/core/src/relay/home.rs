@@ -358,6 +358,16 @@ impl Hub {
         true
     }
 
+    /// Let the node of a connection not wait for the echo of notes that are not broadcast.
+    pub(super) fn deny_echo(&mut self, nid: u16, stay: u32, payload: &[u8]) {
+        let Some(relay) = self.relay.as_deref_mut() else { return };
+        relay.post(nid, Kind::Refused, |out| {
+            out.extend_from_slice(&stay.to_le_bytes());
+            put_bytes(out, payload);
+        });
+        self.need_flush();
+    }
+
     /// Write the pointer positions of a room that are due into its log, and into its stream.
     pub(super) fn flush_pointers_at_home(&mut self, id: RoomId, now: u64) {
         let Self { clients, rooms, participants, settings, stats, .. } = self;

@@ -31,6 +31,8 @@ pub enum Kind {
     Snapshot = 8,
     /// A message of Python.
     Post = 9,
+    /// Notes of a connection at an edge, which the home does not broadcast.
+    Refused = 10,
     /// A message of the registry, which has no sender and no number.
     Registry = 100,
 }
@@ -47,6 +49,7 @@ impl Kind {
             7 => Self::Close,
             8 => Self::Snapshot,
             9 => Self::Post,
+            10 => Self::Refused,
             100 => Self::Registry,
             _ => return None,
         })
@@ -271,6 +274,13 @@ pub enum Content<'a> {
     Snapshot(Snapshot<'a>),
     /// See [`Kind::Post`].
     Post(&'a [u8]),
+    /// See [`Kind::Refused`].
+    Refused {
+        /// The stay of the connection.
+        stay: u32,
+        /// The message with the notes.
+        payload: &'a [u8],
+    },
     /// See [`Kind::Registry`].
     Registry(&'a [u8]),
 }
@@ -285,6 +295,7 @@ pub fn decode(message: &[u8]) -> Result<(Header, Content<'_>), Malformed> {
     let content = match header.kind {
         Kind::Registry => return Ok((header, Content::Registry(fields.rest()))),
         Kind::Post => Content::Post(fields.bytes()?),
+        Kind::Refused => Content::Refused { stay: fields.u32()?, payload: fields.bytes()? },
         Kind::Send => {
             Content::Send { stay: fields.u32()?, opcode: fields.u8()? & 0x0F, payload: fields.bytes()? }
         }

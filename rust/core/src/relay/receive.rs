@@ -147,6 +147,10 @@ impl Hub {
                 self.apply_up(nid, played);
                 (true, 0)
             }
+            Content::Refused { stay, payload } => {
+                self.expect_no_echo(nid, stay, payload);
+                (true, 0)
+            }
             Content::Send { stay, opcode, payload } => {
                 if let Some(client) = self.visitor(stay) {
                     self.send_with(client, |out| frame::append(out, opcode, payload));
@@ -231,6 +235,9 @@ impl Hub {
         while let Ok((stay, one)) = Played::read(&mut played) {
             let may = self.play_remote(Origin { nid, stay }, &one);
             *(if may { &mut heard } else { &mut dropped }) += 1;
+            if let (false, Played::Notes { payload, .. }) = (may, one) {
+                self.deny_echo(nid, stay, payload);
+            }
         }
         if let Some(relay) = self.relay.as_deref_mut() {
             relay.stats.up_in += heard;
