@@ -20,8 +20,8 @@ from support.witness import Witness, Witnesses, longest_silence
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
-PAUSE_SECONDS = 1.0
-"""The longest silence in an upgrade, on a busy machine; notes come every 0.1 s."""
+PAUSE_SECONDS = 1.5
+"""The longest silence in an upgrade: the new process takes a core of two while it starts."""
 
 GAP_SECONDS = 0.8
 """The longest silence of others when a home stops: 0.3 s, and the same allowance."""
@@ -71,7 +71,7 @@ class Walkers:
             await client.expect("a", where=lambda it, text=text: it["a"] == text)
             self.longest = max(self.longest, time.monotonic() - began)
             self.entered += 1
-            await asyncio.sleep(0.02 * chance.random())
+            await asyncio.sleep(0.2 * chance.random())
 
     @asynccontextmanager
     async def walking(self, count: int) -> AsyncIterator[None]:

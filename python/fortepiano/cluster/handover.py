@@ -125,7 +125,8 @@ class Handover:
             list(self._arrivals.gone),
             parts.watching.nodes(),
             {indexes[session]: code for session, code in self._leaving.items()},
-            parts.islands.state(),
+            parts.islands.since(),
+            parts.islands.unmerged(),
         )
 
     # The new process
@@ -178,7 +179,7 @@ class Handover:
         Args:
             state: The state of the other process.
         """
-        self._parts.islands.restore(state.islands)
+        self._parts.islands.restore(state.since, state.unmerged)
         self.let_go()
 
 

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fortepiano.cluster.messages import Handed, Merge
-from fortepiano.cluster.node_state import IslandsState
 from fortepiano.model.elsewhere import Postponed
 
 if TYPE_CHECKING:
@@ -285,24 +284,23 @@ class Islands:
         if lines:
             self._unmerged[room.name] = lines
         self._remotes.dismiss(room.name)
-        if not any(each.tabs for each in room.participants.values()):
-            self._merge(room.name, home)
-        self._lead(room)
+        self._lead(room, home)
 
-    def _lead(self, room: Room) -> None:
+    def _lead(self, room: Room, home: Home) -> None:
         """Let the people of a room go over to another node, which is its home now."""
         tabs = [tab for each in room.participants.values() for tab in each.tabs]
         for tab in tabs:
             self._journeys.follow(tab, room.name)
         if not tabs:
+            self._merge(room.name, home)
             self._handlers().remove_awaited(room)
 
-    def hand_over(self, room: Room) -> None:
+    def hand_over(self, room: Room, home: Home) -> None:
         """Let the people of a room, which was handed to another node, go over to it."""
         self._since.pop(room.name, None)
         self._awaited.pop(room.name, None)
         self._remotes.forget(room.name)
-        self._lead(room)
+        self._lead(room, home)
 
     def on_handed(self, nid: int, message: Handed) -> None:
         """Find the home of a room that the node before has handed over, perhaps to this one."""
@@ -336,17 +334,22 @@ class Islands:
 
     # An upgrade
 
-    def state(self) -> IslandsState:
-        """Return what another process needs to go on."""
-        return IslandsState(dict(self._since), dict(self._unmerged))
+    def since(self) -> dict[str, int]:
+        """Return when rooms became rooms of this node; milliseconds since 1970."""
+        return dict(self._since)
 
-    def restore(self, state: IslandsState) -> None:
+    def unmerged(self) -> dict[str, list[bytes]]:
+        """Return the lines of chat that homes have yet to get, by room."""
+        return dict(self._unmerged)
+
+    def restore(self, since: dict[str, int], unmerged: dict[str, list[bytes]]) -> None:
         """Go on where another process was, with rooms and replicas that are here already.
 
         Args:
-            state: The state there.
+            since: The result of `since` there.
+            unmerged: That of `unmerged`.
         """
-        self._since, self._unmerged = state.since, state.unmerged
+        self._since, self._unmerged = since, unmerged
         for room in self._context.directory.rooms.values():
             if not all(participant.tabs for participant in room.participants.values()):
                 self.await_people(room.name, _AGAIN_SECONDS)

@@ -68,7 +68,7 @@ class Leaving:
         for nid in dict.fromkeys([home.nid, *others, *parts.remotes.nodes_in(name)]):
             parts.mail.post(nid, Handed(name, epoch, home.nid), number)
         if room is not None:
-            parts.islands.hand_over(room)
+            parts.islands.hand_over(room, home)
 
     def _look(self, call: Callable[[], object]) -> None:
         if self._pending or self._parts.journeys.has_returns:

@@ -19,7 +19,6 @@ __all__ = [
     "BusState",
     "ClusterState",
     "HomesState",
-    "IslandsState",
     "JourneyState",
     "ListingsState",
     "NodeState",
@@ -158,18 +157,6 @@ class ListingsState(msgspec.Struct):
     rooms: list[tuple[int, RoomElsewhere]] = []
 
 
-class IslandsState(msgspec.Struct):
-    """The facts that a node remembers of rooms whose homes were gone.
-
-    Attributes:
-        since: When they became rooms of this node; milliseconds since 1970.
-        unmerged: The lines of chat that new homes have yet to be sent, by room; JSON.
-    """
-
-    since: dict[str, int] = {}
-    unmerged: dict[str, list[bytes]] = {}
-
-
 class ClusterState(msgspec.Struct):
     """All that a node shares with others, without the numbers of messages.
 
@@ -179,6 +166,8 @@ class ClusterState(msgspec.Struct):
         gone: The nodes that are gone, and whose messages are not heeded.
         watching_nodes: The nodes that get this one's events.
         leaving: The sessions that have said `bye`, by index, with the close code of each.
+        since: When rooms became rooms of this node, whose homes were gone.
+        unmerged: Lines of chat that homes have yet to get, by room.
     """
 
     homes: HomesState
@@ -191,7 +180,8 @@ class ClusterState(msgspec.Struct):
     gone: list[int] = []
     watching_nodes: list[int] = []
     leaving: dict[int, int] = {}
-    islands: IslandsState = msgspec.field(default_factory=IslandsState)
+    since: dict[str, int] = {}
+    unmerged: dict[str, list[bytes]] = {}
 
 
 class BusState(msgspec.Struct):
