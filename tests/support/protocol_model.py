@@ -322,7 +322,8 @@ class ProtocolModel:
         await self.server.barrier()
         for tab in self.tabs:
             await tab.catch_up(is_settled=True)
-            assert self._seen(tab) == self._expected(tab)
+            seen, expected = self._seen(tab), self._expected(tab)
+            assert seen == expected, f"{seen}\n{expected}"
             await self._compare_pointers(tab)
 
     def _expected(self, tab: Tab) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class FromNodes:
         rooms.leave(context, session, has_ended=has_ended, is_lost=is_lost)
         user, session.user = session.user, None
         if user is not None:
-            context.directory.depart(user, session, context.now())
+            context.directory.depart(user, session, context.now(), has_ended=has_ended)
 
     def handle(self, session: Session, raw: bytes) -> int:
         """Handle a message that a session of another node has sent, and that node has checked.

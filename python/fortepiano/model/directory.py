@@ -182,17 +182,18 @@ class Directory:
         if record is not None and now - user.version > _STORE_MS:
             user.name, user.color = mended(record.name) or ANONYMOUS, record.color
 
-    def depart(self, user: User, session: Session, now: int) -> None:
-        """Note that a session of a user has ended.
+    def depart(self, user: User, session: Session, now: int, *, has_ended: bool = True) -> None:
+        """Note that a session of a user is no more on this node.
 
         Args:
             user: The user.
             session: The session.
             now: Milliseconds since 1970.
+            has_ended: Whether its connection has ended; else it is in a room of another node.
         """
         user.sessions.remove(session)
         if not user.sessions:
-            user.is_afk = False
+            user.is_afk = user.is_afk and not has_ended
             self.departed[user.id] = now
             self._note_seen(user, now)
         self._forget_departed(now)

@@ -340,6 +340,17 @@ class TestProfiles:
             back = node.enter(ANN, "room")
             assert back.session.user is not None and not back.session.user.is_afk
 
+    def test_being_away_lasts_when_the_room_changes(self, fabric: Fabric) -> None:
+        first, second, *_ = fabric.nodes
+        watcher = first.enter(BEA, "room")
+        one = second.enter(ANN, "room")
+        one.send_one("userset", set={"afk": True})
+        one.send_one("ch", id_="another")
+        wait(fabric, 0.1)
+        one.send_one("ch", id_="room")
+        (p,) = [m for m in watcher.received() if m["m"] == "p" and m["_id"] == ANN][-1:]
+        assert p["afk"] is True
+
 
 class TestCustomMessages:
     @pytest.mark.parametrize(
