@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.waits import Waits
     from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
+    from fortepiano.model.room import Room
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
 
@@ -144,6 +145,15 @@ class RemoteSessions:
             return
         if not self._counts[message.room]:
             self._records.begin(room)
+        ended = self._of_room(room, nid) if message.is_first else []
+        if ended:
+            # Their ends were not heard, so the hub takes the node to know the room.
+            self._context.hub.resnapshot(room.number, nid)
+        self._let_in(nid, message)
+        for remote in ended:
+            self._end(remote, has_ended=True)
+
+    def _let_in(self, nid: int, message: Join) -> None:
         remote = self._open(nid, message)
         handlers, session = self._handlers(), remote.session
         self._profiles.arrive(session, nid, message)
@@ -151,7 +161,7 @@ class RemoteSessions:
         enter(session, message.room, message.wanted)
         if session.participant is not None:
             self._post(remote, Admitted(remote.stay))
-        elif key in self._remotes:
+        elif (nid, message.stay) in self._remotes:
             if not remote.is_answered:
                 self._post(remote, Refused(remote.stay))
             self._end(remote)
@@ -257,6 +267,11 @@ class RemoteSessions:
         for remote in [one for one in self._remotes.values() if one.room == room]:
             self._post(remote, Lost([remote.stay]))
             self._end(remote, is_awaited=True)
+
+    def _of_room(self, room: Room, nid: int) -> list[_Remote]:
+        tabs = (tab for participant in room.participants.values() for tab in participant.tabs)
+        found = (self._by_session.get(tab) for tab in tabs)
+        return [remote for remote in found if remote is not None and remote.nid == nid]
 
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]

@@ -164,3 +164,15 @@ def test_a_broker_that_forgets_a_home(programs: Callable[..., Program]) -> None:
     program.agree()
     program.roll_back_the_broker()
     program.agree()
+
+
+def test_a_node_whose_leaving_was_not_heard_is_told_all_about_the_room(
+    programs: Callable[..., Program],
+) -> None:
+    program = programs(2)
+    program.agree()
+    program.wait(seconds=0.2)
+    program.cut(node=1)
+    program.answer(node=1)
+    program.cut(node=0)
+    program.agree()
