@@ -524,7 +524,10 @@ class Fabric:
     def roll_back(self) -> None:
         """Let the broker know what it knew when it was noted, as after a failover."""
         homes, members = self._remembered
-        self.members = {nid: node for nid, node in members.items() if node.is_alive}
+        # A node that joins under another number takes its name from the one before.
+        self.members = {
+            nid: node for nid, node in members.items() if node.is_alive and node.nid == nid
+        }
         self.homes = {room: home for room, home in homes.items() if home.nid in self.members}
 
     def next_epoch(self) -> int:

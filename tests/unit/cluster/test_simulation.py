@@ -68,10 +68,9 @@ class Simulation(Interleaved):
     def roll_back_the_broker(self) -> None:
         self.remark("the broker forgets the last changes")
         self.is_healthy = False
-        connected = [node for node in self.alive() if not node.is_paused]
-        self.fabric.cut(*connected)
+        self.fabric.cut(*self.alive())
         self.fabric.roll_back()
-        self.fabric.mend(*connected)
+        self.fabric.mend(*[node for node in self.alive() if not node.is_paused])
 
     @rule(seconds=st.sampled_from([0.5, 1.5, 12.0]))
     def let_time_pass(self, seconds: float) -> None:
