@@ -38,6 +38,7 @@ _STEP_SECONDS = 0.005
 _WAIT_STEP_SECONDS = 0.05
 _LEASE_SECONDS = 5.0
 _BURIED_AFTER_SECONDS = 8.0
+_MOST_ROUNDS = 2000
 _QUIET_STEPS = 10
 """After so many steps without a message nothing more comes: longer than all rests of the hub."""
 
@@ -543,7 +544,10 @@ class Fabric:
     def roll_back(self) -> None:
         """Let the broker know what it knew when it was noted, as after a failover."""
         homes, members = self._remembered
-        self.members = {nid: node for nid, node in members.items() if node.is_alive}
+        # A node that joins under another number takes its name from the one before.
+        self.members = {
+            nid: node for nid, node in members.items() if node.is_alive and node.nid == nid
+        }
         self.homes = {room: home for room, home in homes.items() if home.nid in self.members}
 
     def next_epoch(self) -> int:
@@ -552,8 +556,8 @@ class Fabric:
 
     def pump(self) -> bool:
         """Let all arrive that takes no time; return whether anything did."""
-        moved = False
-        while True:
+        for rounds in itertools.count():
+            assert rounds < _MOST_ROUNDS, "messages go round in a circle"
             pending = self.broker.pending()
             for pair in pending:
                 self.broker.deliver(pair)
@@ -565,8 +569,7 @@ class Fabric:
                 for client in node.clients
             ]
             if not (pending or any(stepped) or any(read)):
-                return moved
-            moved = True
+                return rounds > 0
 
     def advance(self, seconds: float) -> None:
         """Advance the clock of all nodes."""

@@ -168,6 +168,7 @@ class Arrivals:
         if replica is None or replica.is_orphan:
             return
         here = [one for one in replica.stays.values() if one.session.stay is one]
+        replica.is_new = not here
         for stay in list(replica.stays.values()):
             if stay not in here:
                 # The question or its answer may be what is missing: the home may have the stay.

@@ -281,7 +281,9 @@ class Journeys:
             profile_of(session.user),
             journey.wanted,
             journey.is_placed,
+            stay.replica.is_new,
         )
+        stay.replica.is_new = False
         self._mail.post(home.nid, join)
 
     def _arrive(self, journey: _Journey) -> None:
@@ -347,11 +349,14 @@ class Journeys:
         journey = self._asked(stay)
         self._homes.forget(stay.room)
         self._stays.end(stay)
-        if journey is None:
-            return
-        journey.stay = None
-        journey.rounds += 1
-        (self._look if journey.rounds <= _ROUNDS else self._look_later)(journey)
+        self._try_again(journey)
+
+    def _try_again(self, journey: _Journey | None) -> None:
+        """Look for the home of a room again, after some rounds with pauses."""
+        if journey is not None:
+            journey.stay = None
+            journey.rounds += 1
+            (self._look if journey.rounds <= _ROUNDS else self._look_later)(journey)
 
     def on_lost(self, stay: OwnStay) -> None:
         """Let a session enter its room once more: the home does not know it, or is gone."""
@@ -362,9 +367,7 @@ class Journeys:
             self.follow(session, stay.room)
             return
         self._stays.end(stay)
-        if journey is not None:
-            journey.stay = None
-            self._look(journey)
+        self._try_again(journey)
 
     def _asked(self, stay: OwnStay) -> _Journey | None:
         """Return the journey on which a home was asked for a stay; None without one."""

@@ -69,6 +69,7 @@ class Join(_Message):
         user: The session's user.
         wanted: Settings for the room, if it has to be created.
         is_placed: Whether the session enters in any case.
+        is_first: Whether the edge has nobody in the room, and knows nothing of it.
     """
 
     stay: int
@@ -78,6 +79,7 @@ class Join(_Message):
     user: UserProfile
     wanted: Any = None
     is_placed: bool = False
+    is_first: bool = False
 
 
 class Admitted(_Message):

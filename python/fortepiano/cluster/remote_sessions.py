@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.waits import Waits
     from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
+    from fortepiano.model.room import Room
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
 
@@ -142,14 +143,23 @@ class RemoteSessions:
             return
         if not self._counts[message.room]:
             self._records.begin(room)
-        remote = self._open(nid, message, room.name)
+        ended = self._of_room(room, nid) if message.is_first else []
+        if ended:
+            # Their ends were not heard, so the hub takes the node to know the room.
+            self._context.hub.resnapshot(room.number, nid)
+        self._let_in(nid, message, room.name)
+        for remote in ended:
+            self._end(remote, has_ended=True)
+
+    def _let_in(self, nid: int, message: Join, room: str) -> None:
+        remote = self._open(nid, message, room)
         handlers, session = self._handlers(), remote.session
         self._profiles.arrive(session, nid, message)
         enter = handlers.place if message.is_placed else handlers.enter
         enter(session, message.room, message.wanted)
         if session.participant is not None:
             self._post(remote, Admitted(remote.stay))
-        elif key in self._remotes:
+        elif (nid, message.stay) in self._remotes:
             if not remote.is_answered:
                 self._post(remote, Refused(remote.stay))
             self._end(remote)
@@ -333,6 +343,11 @@ class RemoteSessions:
 
     def _in(self, room: str) -> list[_Remote]:
         return [one for one in self._remotes.values() if one.room == room]
+
+    def _of_room(self, room: Room, nid: int) -> list[_Remote]:
+        tabs = (tab for participant in room.participants.values() for tab in participant.tabs)
+        found = (self._by_session.get(tab) for tab in tabs)
+        return [remote for remote in found if remote is not None and remote.nid == nid]
 
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]

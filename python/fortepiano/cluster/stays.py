@@ -36,6 +36,7 @@ class Replica:
         home: The home.
         room: The room's number in the hub.
         stays: The stays there, by number; those that have not begun yet included.
+        is_new: Whether the home has not been asked for all about the room.
         is_orphan: Whether the home is gone.
         is_silent: Whether the home does not hear this node.
         unsent: The messages that wait until a home of the room can be reached.
@@ -45,6 +46,7 @@ class Replica:
     home: Home
     room: int
     stays: dict[int, OwnStay]
+    is_new: bool = True
     is_orphan: bool = False
     is_silent: bool = False
     unsent: list[tuple[Session, bytes]] = field(default_factory=list["tuple[Session, bytes]"])

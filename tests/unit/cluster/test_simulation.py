@@ -68,10 +68,9 @@ class Simulation(Interleaved):
     def roll_back_the_broker(self) -> None:
         self.remark("the broker forgets the last changes")
         self.is_healthy = False
-        connected = [node for node in self.alive() if not node.is_paused]
-        self.fabric.cut(*connected)
+        self.fabric.cut(*self.alive())
         self.fabric.roll_back()
-        self.fabric.mend(*connected)
+        self.fabric.mend(*[node for node in self.alive() if not node.is_paused])
 
     @rule(seconds=st.sampled_from([0.5, 1.5, 12.0]))
     def let_time_pass(self, seconds: float) -> None:
@@ -163,4 +162,16 @@ def test_a_broker_that_forgets_a_home(programs: Callable[..., Program]) -> None:
     program.remember()
     program.agree()
     program.roll_back_the_broker()
+    program.agree()
+
+
+def test_a_node_whose_leaving_was_not_heard_is_told_all_about_the_room(
+    programs: Callable[..., Program],
+) -> None:
+    program = programs(2)
+    program.agree()
+    program.wait(seconds=0.2)
+    program.cut(node=1)
+    program.answer(node=1)
+    program.cut(node=0)
     program.agree()
