@@ -1,4 +1,4 @@
-"""An evening of three stock bots: all that people do, and no bot trips over it."""
+"""An evening of three stock bots, on one node and on three: all that people do trips no bot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from support.bot import Bot, Event, install
+from support.cluster import run_cluster
 from support.server import Server, run_server
 from support.websocket_clients import new_address
 
@@ -22,13 +23,19 @@ MARGIN_MS = 100
 """How much later than allowed people are: their clocks are not the server's."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server on which a crown lies for a short time only."""
+SETTINGS = {
+    "FORTEPIANO_RULES__CROWN_IDLE_MS": str(IDLE_MS),
+    "FORTEPIANO_LIMITS__DRAIN_SECONDS": "0",
+}
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["one node", "three nodes"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server, or three nodes, on which a crown lies for a short time only."""
     install()
-    with run_server(
-        FORTEPIANO_RULES__CROWN_IDLE_MS=str(IDLE_MS), FORTEPIANO_LIMITS__DRAIN_SECONDS="0"
-    ) as server:
+    with (
+        run_server(**SETTINGS) if request.param == 1 else run_cluster(3, None, **SETTINGS) as server
+    ):
         yield server
 
 
@@ -38,7 +45,7 @@ async def test_an_evening(server: Server, room: str, first: int) -> None:
     async with AsyncExitStack() as stack:
         bots = [
             await stack.enter_async_context(
-                await Bot.start(library, server.ws_url, "lobby", new_address())
+                await Bot.start(library, server.next_node().ws_url, "lobby", new_address())
             )
             for library in libraries
         ]
