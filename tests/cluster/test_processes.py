@@ -189,6 +189,7 @@ class TestWhoGetsAConnection:
                 os.kill(server.pids[0], signal.SIGKILL)
                 for _ in range(20):
                     assert server.is_ready()
+                server.until_logged("a process has failed")
                 server.excuse()
                 assert server.stop() == 0
         assert list(tmp_path.iterdir()) == []

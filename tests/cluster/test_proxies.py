@@ -38,7 +38,8 @@ def behind() -> Iterator[Cluster]:
 
 def clients(cluster: Cluster) -> list[int]:
     """How many clients each node has."""
-    return [int(scrape(node, timeout=PATIENCE)["clients"]) for node in cluster.nodes]
+    metrics = (scrape(node, timeout=PATIENCE) for node in cluster.nodes)
+    return [int(found[f'clients{{node="node-{number}"}}']) for number, found in enumerate(metrics)]
 
 
 async def until(connection: ClientConnection, kind: str) -> dict[str, Any]:
