@@ -356,6 +356,9 @@ class Node:
             self.join_again()
         for nid in self.known - set(self.fabric.members):
             self.lose(nid)
+        for nid, other in list(self.fabric.members.items()):
+            if other is not self and nid not in self.known:
+                self.meet(other)
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         at = self.fabric.now + max(seconds, 0)

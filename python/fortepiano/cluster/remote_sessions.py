@@ -294,6 +294,7 @@ class RemoteSessions:
         for remote in there:
             if remote.stay in stays:
                 self._handlers().enter(remote.session, message.room, None)
+                self._post(remote, Admitted(remote.stay))  # the first answer may be missing
 
     def on_node_gone(self, nid: int) -> None:
         """End all sessions of a node that is gone."""

@@ -175,3 +175,17 @@ def test_a_node_whose_leaving_was_not_heard_is_told_all_about_the_room(
     program.answer(node=1)
     program.cut(node=0)
     program.agree()
+
+
+def test_a_session_is_not_held_whose_admission_was_lost(
+    programs: Callable[..., Program],
+) -> None:
+    program = programs(2)
+    program.answer(node=1)
+    program.agree()
+    program.open(node=0, user="a" * 24)
+    edge, home = program.fabric.nodes
+    for sender, receiver in ((edge, home), (home, edge)):
+        program.fabric.broker.deliver((sender, receiver))
+    program.cut(node=1)
+    program.agree()

@@ -78,8 +78,8 @@ struct Visitor {
 pub(crate) struct Relay {
     nid: u16,
     inbox: Box<[u8]>,
-    /// The inbox under the number before this one; empty if there was none.
-    old_inbox: Box<[u8]>,
+    /// The inboxes under the last numbers before this one, in which messages may still be.
+    old_inboxes: Vec<Box<[u8]>>,
     everybody: Box<[u8]>,
     /// The beginning of the channels of rooms.
     rooms: Box<[u8]>,

@@ -11,6 +11,9 @@ use crate::settings::{Milliseconds, Seconds};
 /// The bytes of publications that wait for a lease; receivers find out that more are missing.
 const MOST_HELD: usize = 4 << 20;
 
+/// The most numbers before the present one whose inboxes are known.
+const MOST_OLD: usize = 8;
+
 impl Hub {
     /// Join a cluster as the node `nid`, or join it again under another number.
     ///
@@ -274,7 +277,8 @@ impl Relay {
     /// What waits for a lease that is over is dropped: nobody waits for it any more.
     fn again(mut self, now: u64) -> Self {
         self.seq = 0;
-        self.old_inbox = std::mem::take(&mut self.inbox);
+        self.old_inboxes.push(std::mem::take(&mut self.inbox));
+        self.old_inboxes.drain(..self.old_inboxes.len().saturating_sub(MOST_OLD));
         if !self.may_publish(now) {
             self.outbox.drain(|_, _| ());
         }

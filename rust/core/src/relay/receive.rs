@@ -103,7 +103,7 @@ impl Hub {
         relay.stats.received += 1;
         relay.stats.received_bytes += message.len() as u64;
         let is_inbox = *channel == *relay.inbox;
-        if *channel == *relay.old_inbox && !is_inbox {
+        if !is_inbox && relay.old_inboxes.iter().any(|old| **old == *channel) {
             relay.stats.stale += 1;
             return Received::Applied;
         }
