@@ -89,6 +89,7 @@ class ReplicaState(msgspec.Struct, omit_defaults=True):
     is_orphan: bool = False
     is_silent: bool = False
     unsent: list[tuple[int, bytes]] = []
+    is_new: bool = False
 
 
 class JourneyState(msgspec.Struct, omit_defaults=True):

@@ -220,6 +220,7 @@ class Stays:
             replica.is_orphan,
             replica.is_silent,
             [(indexes[it], raw) for it, raw in replica.unsent if it in indexes],
+            replica.is_new,
         )
 
     def restore(
@@ -237,6 +238,7 @@ class Stays:
             replica = self._open(state.name, state.home)
             self._hub.unpack_replica(replica.room, dict(state.packed))
             replica.is_orphan, replica.is_silent = state.is_orphan, state.is_silent
+            replica.is_new = state.is_new
             replica.unsent = [(sessions[index], raw) for index, raw in state.unsent]
             for stay in state.stays:
                 self._restore(replica, stay, sessions[stay.session])

@@ -84,6 +84,19 @@ def test_a_join_under_way_ends_once(fabric: Fabric, moment: int, upgraded: str) 
     assert guest.kinds() == ["n"]
 
 
+def test_a_newcomer_after_an_upgrade_puts_nobody_out(fabric: Fabric) -> None:
+    home, edge, _ = fabric.nodes
+    watcher = home.enter("a" * 24, "room")
+    edge.enter("b" * 24, "room")
+    change_process(edge)
+    watcher.received()
+    edge.enter("c" * 24, "room")
+    assert [message["m"] for message in watcher.received()] == ["p"]
+    assert set(home.context.directory.rooms["room"].participants) == {
+        letter * 24 for letter in "abc"
+    }
+
+
 def test_nobody_notices_another_process(fabric: Fabric) -> None:
     people = [
         node.enter(letter * 24, "room") for node, letter in zip(fabric.nodes, "abc", strict=True)
