@@ -33,8 +33,6 @@ LINE_ID = re.compile("[0-9a-f]{8}")
 
 ELLIPSIS = "…"
 
-OF_A_NODE = re.compile(r'"m":"\+(?:ls|custom)"')
-
 BLOCKS = BLOCK.findall(PAGE.read_text())
 
 
@@ -78,6 +76,8 @@ class Scene:
         for line in lines:
             assert line
             client = self.people[line[1]]
+            if line[2] == "→" and '"m":"+ls"' in line[3]:
+                await client.server.barrier(for_lists=True)
             if line[2] == "→":
                 await client.send_raw(self.in_truth(line[3]))
             else:

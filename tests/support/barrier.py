@@ -24,6 +24,9 @@ _PATIENCE = 10.0
 _PAUSE_SECONDS = 0.005
 """Longer than a room's stream may rest (`cluster.gap_ms`)."""
 
+_LIST_SECONDS = 0.14
+"""Longer than a node collects changes of the list of rooms (`cluster/listings.py`)."""
+
 
 class Barrier:
     """A hidden room for each node, with a member on every node; each room has its home at its node.
@@ -43,26 +46,31 @@ class Barrier:
         self._words = itertools.count(1)
         self._lock = threading.Lock()
 
-    def wait(self) -> None:
-        """Let two words go round, and return when everybody has heard both."""
+    def wait(self, *, for_lists: bool = False) -> None:
+        """Let two words go round, and return when everybody has heard both.
+
+        Args:
+            for_lists: Whether the lists of rooms are to be complete too.
+        """
+        pause = _LIST_SECONDS if for_lists else _PAUSE_SECONDS
         with self._lock:
             try:
-                self._let_words_go_round()
+                self._let_words_go_round(pause)
             except ConnectionClosed:
                 # A node was restarted, or the members have been silent for too long.
                 self._leave()
-                self._let_words_go_round()
+                self._let_words_go_round(pause)
 
     def close(self) -> None:
         """Let all members leave; the next call of `wait` brings new ones."""
         with self._lock:
             self._leave()
 
-    def _let_words_go_round(self) -> None:
+    def _let_words_go_round(self, pause: float) -> None:
         if not self._members:
             self._enter()
         self._go_round()
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(pause)
         self._go_round()
 
     def _leave(self) -> None:

@@ -62,11 +62,11 @@ class Cluster(Server):
         """Return the node that the next connection goes to."""
         return next(self._next)
 
-    async def barrier(self) -> bool:
+    async def barrier(self, *, for_lists: bool = False) -> bool:
         """Wait until what any node was sent has reached all others."""
         if len(self.nodes) == 1:
             return False
-        await asyncio.to_thread(self._barrier.wait)
+        await asyncio.to_thread(self._barrier.wait, for_lists=for_lists)
         return True
 
     def start(self) -> None:

@@ -140,8 +140,13 @@ class Server:
         """Return the server that the next connection goes to; a server alone is always that."""
         return self
 
-    async def barrier(self) -> bool:
-        """Wait until all nodes have what any node was sent; return whether there are several."""
+    async def barrier(self, *, for_lists: bool = False) -> bool:
+        """Wait until all nodes have what any node was sent; return whether there are several.
+
+        Args:
+            for_lists: Whether the lists of rooms are to be complete too.
+        """
+        del for_lists  # nothing is collected here
         return False
 
     @property

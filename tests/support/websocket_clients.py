@@ -137,7 +137,7 @@ class Client:
         A request for the list of rooms waits first until all nodes know what has been done.
         """
         if {"m": "+ls"} in messages:
-            await self.server.barrier()
+            await self.server.barrier(for_lists=True)
         await self.connection.send(json.dumps(messages))
 
     async def send_raw(self, frame: str | bytes) -> None:
