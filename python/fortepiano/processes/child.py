@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,14 @@ class Child:
         Args:
             lock: The descriptor of the data folder's lock; -1 for none.
             notices: The address to which it sends its notices.
+
+        Raises:
+            OSError: The program cannot be run.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        with theirs:
+        with theirs, ExitStack() as failure:
+            failure.callback(ours.close)
             pass_on(ours, self.listeners, lock)
             theirs.set_inheritable(True)
             line = command(without=(RESUME,))
@@ -93,6 +97,7 @@ class Child:
             self.pid = os.posix_spawn(
                 line[0], line, _environment(notices), setpgroup=0, setsigmask=()
             )
+            failure.pop_all()
         self.channel = ours
         self.hear()
         self._set(Condition.STARTING)

@@ -152,9 +152,7 @@ class Children:
     async def _keep(self, child: Child) -> None:
         """Keep a process running until the parent stops."""
         while True:
-            if child.channel is None:
-                child.start(self._lock, self.notices.address)
-            status = await self._end_of(child)
+            status = await self._run(child)
             was_told = child.condition is Condition.STOPPING and status == 0
             child.note_end(status)
             self.spread()
@@ -166,6 +164,17 @@ class Children:
             _log_end(child, was_told=was_told)
             if not await self._may_start(child):
                 return
+
+    async def _run(self, child: Child) -> int:
+        """Start a process unless it runs already, and return its exit status."""
+        if child.channel is None:
+            try:
+                child.start(self._lock, self.notices.address)
+            except OSError as error:  # as while another version is being installed
+                why = error.strerror or str(error)
+                _log.error("the program cannot be run", number=child.number, why=why)
+                return ExitStatus.BUG
+        return await self._end_of(child)
 
     async def _end_of(self, child: Child) -> int:
         """Return the exit status of a process, or of the last one that has taken its place."""
