@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["MEMBER", "RESUME", "TAKE_OVER", "command", "environment"]
+__all__ = ["MEMBER", "RESUME", "TAKE_OVER", "command", "environment", "interpreter"]
 
 TAKE_OVER = "--take-over"
 """The option that gives a new process its descriptor of the channel to the old process."""
@@ -28,7 +28,12 @@ def command(*, without: tuple[str, ...] = (TAKE_OVER,)) -> list[str]:
     for option in without:
         if option in arguments:
             del arguments[arguments.index(option) :]
-    return [_interpreter(), *_options(), "-m", "fortepiano", *arguments]
+    return [*interpreter(), "-m", "fortepiano", *arguments]
+
+
+def interpreter() -> list[str]:
+    """Return the Python that runs this program, as it is installed now, and its options."""
+    return [_python(), *_options()]
 
 
 def environment() -> dict[str, str]:
@@ -43,7 +48,7 @@ def environment() -> dict[str, str]:
     return variables | ({"PYTHONPATH": os.pathsep.join(named)} if named else {})
 
 
-def _interpreter() -> str:
+def _python() -> str:
     """Return the Python of the environment whose command `fortepiano` started this process.
 
     The environment's folder may be a symbolic link, which now leads to another version.

@@ -19,7 +19,7 @@ import msgspec
 from fortepiano.errors import StartError
 from fortepiano.net.listeners import Listeners
 from fortepiano.observe import logs
-from fortepiano.observe.program import RESUME, command, environment
+from fortepiano.observe.program import RESUME, command, environment, interpreter
 
 if TYPE_CHECKING:
     from fortepiano.processes.child import Child
@@ -124,9 +124,7 @@ def state_of(child: Child) -> ChildState:
 
 def why_not() -> str:
     """Return why the program that is installed now cannot be this one's successor, else nothing."""
-    line = command(without=("serve",))
-    module = line.index("-m")
-    test = [*line[:module], "-c", "import fortepiano.processes.parent"]
+    test = [*interpreter(), "-c", "import fortepiano.processes.parent"]
     try:
         subprocess.run(  # noqa: S603 - this process's own program
             test, env=environment(), check=True, capture_output=True, timeout=_CHECK_SECONDS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fortepiano.errors import StartError
-from fortepiano.observe.program import command
+from fortepiano.observe.program import interpreter
 from fortepiano.processes import program_change
 from fortepiano.processes.program_change import ChildState, become_new_program, resumed, why_not
 
@@ -42,9 +42,7 @@ def test_the_program_that_is_installed_can_be_its_successor() -> None:
 
 def test_one_that_cannot_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    monkeypatch.setattr(
-        program_change, "command", lambda **_: [*command()[:1], "-S", "-P", "-m", "fortepiano"]
-    )
+    monkeypatch.setattr(program_change, "interpreter", lambda: [*interpreter()[:1], "-S", "-P"])
     assert "No module named 'fortepiano'" in why_not()
 
 
