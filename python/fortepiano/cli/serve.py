@@ -72,7 +72,8 @@ def serve(
         # Others listen already, and write into the folder: an old process, or a parent.
         is_first = upgrade is None and member is None and resume is None
         settings, warnings = _checked(config, flags, is_first=is_first)
-        is_several = settings.cluster.process_count > 1 or resume is not None
+        # A server alone stays alone in an upgrade, which refuses another number of processes.
+        is_several = resume is not None or (upgrade is None and settings.cluster.process_count > 1)
         run = _run_parent(resume) if is_several and member is None else _run_server(member)
         for line in warnings if member is None else ():
             logs.logger(__name__).warning("a setting is doubtful", setting=line)

@@ -42,6 +42,7 @@ async def reload_all(
 
 async def _own(reload: Reload) -> dict[str, Any]:
     report = await reload.on_command()
+    report.pop("differences", None)  # others have perhaps not reloaded yet
     if refused := report.pop("refused", ""):
         report["waiting"] |= {"handlers": (__version__, refused)}
     return report

@@ -22,7 +22,8 @@ onMissing(showMissing);
 export function sums(cluster) {
   const there = cluster.nodes.map((node) => node.status).filter((status) => status !== null);
   const sum = (value) => there.reduce((total, status) => total + value(status), 0);
-  const counters = Object.fromEntries(Object.keys(there[0].counters).map((name) => [name, sum((status) => status.counters[name])]));
+  // A node of another version may lack a counter.
+  const counters = Object.fromEntries(Object.keys(there[0].counters).map((name) => [name, sum((status) => status.counters[name] ?? 0)]));
   return {
     counters,
     clients: sum((status) => status.clients),
