@@ -51,10 +51,7 @@ def counters_by(name: str, text: str, label: str, values: Mapping[str, int]) -> 
         label: The name of the label.
         values: The values by that label.
     """
-    family = CounterMetricFamily(f"fortepiano_{name}", text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+    return _filled(CounterMetricFamily(f"fortepiano_{name}", text, labels=[label]), values)
 
 
 def gauges_by(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
@@ -66,7 +63,10 @@ def gauges_by(name: str, text: str, label: str, values: Mapping[str, int]) -> Me
         label: The name of the label.
         values: The values by that label.
     """
-    family = GaugeMetricFamily(f"fortepiano_{name}", text, labels=[label])
+    return _filled(GaugeMetricFamily(f"fortepiano_{name}", text, labels=[label]), values)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, int]) -> Metric:
     for key, value in values.items():
         family.add_metric([key], value)
     return family

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from fortepiano.http.cluster_metrics import CountedNode
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Collection, Iterable, Mapping
@@ -43,13 +45,8 @@ class Reloader(Protocol):
         ...
 
 
-class RunningNode(Protocol):
+class RunningNode(CountedNode, Protocol):
     """The server as a node of a cluster."""
-
-    @property
-    def name(self) -> str:
-        """The name of this node."""
-        ...
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -62,23 +59,8 @@ class RunningNode(Protocol):
         ...
 
     @property
-    def differences(self) -> Collection[str]:
-        """In what this node differs from others, a line each."""
-        ...
-
-    @property
     def followers(self) -> Followers:
         """The part that hears of other nodes, and asks them."""
-        ...
-
-    @property
-    def others(self) -> list[str]:
-        """The names of the other nodes."""
-        ...
-
-    @property
-    def trouble(self) -> str:
-        """Why this node is alone; empty while it is in the cluster."""
         ...
 
     async def homes_of(self, rooms: Collection[str]) -> dict[str, str]:

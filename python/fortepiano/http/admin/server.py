@@ -181,7 +181,7 @@ def _cluster_of(server: RunningServer) -> ClusterStatus | None:
     relay = server.context.hub.relay_stats()
     return ClusterStatus(
         node=node.name,
-        others=node.others,
+        others=list(node.others),
         why_alone=node.trouble or None,
         homes=node.followers.counts()["homes"],
         remote_sessions=relay["remotes"],
