@@ -80,12 +80,14 @@ class Errands:
         self._mail = mail
         self._waits = waits
         self._settle = settle
-        self._errands: dict[int, _Errand] = {}
+        self._open: dict[_Errand, None] = {}
+        self._asked: dict[int, _Errand] = {}
         self._is_hurried = False
 
     def start(self, session: Session, room: str, raw: bytes, call: Callable[[], None]) -> None:
         """Let the home of a room handle a message; see `model.elsewhere.Elsewhere.at_home`."""
         errand = _Errand(session, room, raw, call)
+        self._open[errand] = None
         self._waits.begin(session)
         if self._is_hurried:
             self._give_up(errand)
@@ -98,21 +100,22 @@ class Errands:
         self._homes.find(errand.room, partial(self._on_home, errand))
 
     def _on_home(self, errand: _Errand, home: Home | None) -> None:
-        if home is not None and home.nid != self._homes.nid:
+        if errand not in self._open:
+            self._settle(errand.room)
+        elif home is not None and home.nid != self._homes.nid:
             self._ask(errand, home)
-            return
-        if home is None and self._homes.nid is not None:
+        elif home is None and self._homes.nid is not None:
             self._give_up(errand)
-            return
-        self._waits.end(errand.session, errand.call)
-        self._settle(errand.room)
+        else:
+            self._end(errand, errand.call)
+            self._settle(errand.room)
 
     def _ask(self, errand: _Errand, home: Home) -> None:
         session = errand.session
         if session.user is None:  # the session has ended
             return
         errand.stay = self._stays.open_number(session)
-        self._errands[errand.stay] = errand
+        self._asked[errand.stay] = errand
         message = Errand(
             errand.stay,
             errand.room,
@@ -127,28 +130,35 @@ class Errands:
         """Wait for no answers."""
         self._is_hurried = is_hurried
         if is_hurried:
-            for errand in list(self._errands.values()):
+            for errand in list(self._open):
                 self._give_up(errand)
 
     def on_done(self, message: ErrandDone) -> None:
         """Go on with the next messages of a session, whose answers have come."""
-        errand = self._errands.pop(message.stay, None)
+        errand = self._asked.get(message.stay)
         if errand is None:
             return
-        self._stays.close_number(errand.stay)
+        self._close_number(errand)
         if message.is_home:
-            self._waits.end(errand.session, _nothing)
+            self._end(errand, _nothing)
             return
         self._homes.forget(errand.room)
         (self._look if errand.rounds < _ROUNDS else self._give_up)(errand)
 
     def _give_up(self, errand: _Errand) -> None:
-        """End an errand whose room has no home that answers."""
-        if self._errands.pop(errand.stay, None) is not None:
+        """End an errand whose room has no home that answers, unless it is over."""
+        self._end(errand, partial(self._refuse, errand.session))
+
+    def _end(self, errand: _Errand, call: Callable[[], object]) -> None:
+        """Call a function, and go on with the next messages of the session."""
+        if errand in self._open:
+            del self._open[errand]
+            self._close_number(errand)
+            self._waits.end(errand.session, call)
+
+    def _close_number(self, errand: _Errand) -> None:
+        if self._asked.pop(errand.stay, None) is not None:
             self._stays.close_number(errand.stay)
-        elif errand.stay:
-            return  # the errand is done
-        self._waits.end(errand.session, partial(self._refuse, errand.session))
 
     def _refuse(self, session: Session) -> None:
         if session.user is not None:

@@ -257,8 +257,8 @@ class Journeys:
         self._context.clock.later(_PAUSE_SECONDS, partial(self._look, journey))
 
     def _on_home(self, journey: _Journey, home: Home | None) -> None:
-        if not self._is_current(journey):
-            self._settle(journey.room)
+        if not self._is_current(journey) or journey.stay is not None:
+            self._settle(journey.room)  # the journey is over, or another look has found a home
         elif home is not None and home.nid != self._homes.nid:
             self._ask(journey, home)
         elif home is not None or self._homes.is_alone or not self._is_together():

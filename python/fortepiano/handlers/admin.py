@@ -343,7 +343,7 @@ def user_named(session: Session, message: Admin) -> str | None:
     kind = inner.get("m")
     if kind in _OF_NAMED_USER:
         named = inner.get("_id")
-    elif kind == "notification":
-        named = inner.get("targetUser")
+    elif kind == "notification" and inner.get("targetChannel") in (None, EVERYWHERE):
+        named = inner.get("targetUser")  # with a room, nothing depends on where the user is
     is_user = isinstance(named, str) and kind in admin_messages_of(session.scope)
     return validate.user_id(named) if is_user else None

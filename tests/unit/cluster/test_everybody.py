@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from fortepiano.cluster.registry import Home
 from fortepiano.model.ban_list import SITE
 from fortepiano.model.permissions import EVERYWHERE
 from fortepiano.store.records import AuditQuery
@@ -434,6 +435,37 @@ class TestStaff:
         assert order(staff, "notification", text="hello", targetChannel="nowhere") == ["not_found"]
         assert acts(fabric) == ["notice", "notice"]
         assert "nowhere" not in fabric.homes
+
+    def test_a_notice_to_a_room_and_a_user(self, fabric: Fabric) -> None:
+        first, *_, last = fabric.nodes
+        there, elsewhere = first.enter(ANN, "room"), last.enter(BEA, "another")
+        staff = staff_at(last)
+        for one in (there, elsewhere):
+            one.received()
+        assert order(staff, "notification", text="hi", targetChannel="room", targetUser=BEA) == []
+        assert [codes(one.received()) for one in (there, elsewhere)] == [["staff_notice"]] * 2
+
+    def test_a_home_that_says_it_is_none_is_given_up(self, fabric: Fabric) -> None:
+        first, second, *_ = fabric.nodes
+        first.enter(ANN, "room")
+        home = fabric.homes["room"]
+        fabric.homes["room"] = Home(home.epoch + 1, home.nid, "")
+        staff = staff_at(second)
+        assert order(staff, "forceload", id_="room") == ["unreachable"]
+        assert order(staff, "notification", text="hello", targetUser=ANN) == []
+
+    def test_an_act_that_is_done_ends_no_other_wait(self, fabric: Fabric) -> None:
+        first, *others = fabric.nodes
+        staff = staff_at(first)
+        began = fabric.now
+        assert order(staff, "forceload", id_="kept") == []
+        fabric.advance(began + 2.9 - fabric.now)
+        for node in others:
+            node.is_alive = False  # nobody answers where the user is
+        staff.send({"m": "admin message", "msg": {"m": "tag", "_id": CAT, "tag": None}})
+        fabric.advance(0.2)
+        fabric.advance(1)
+        assert codes(staff.received()) == ["not_found"]
 
     @pytest.mark.parametrize(
         ("kind", "fields", "action"),
