@@ -198,10 +198,14 @@ class Cluster:
         self.handover.let_leave(session, code)
         return True
 
-    def postpone(self, session: Session, message: Postponed) -> bool:
-        """Let a message wait while it is decided where its session goes."""
-        is_kept = self._journeys.postpone(session, message)
-        return is_kept or self._waits.postpone(session, message.handle)
+    def is_waiting(self, session: Session) -> bool:
+        """Tell whether it is being decided where a session goes, so that its messages wait."""
+        return session in self._journeys or session in self._waits
+
+    def postpone(self, session: Session, message: Postponed) -> None:
+        """Let a message of a session that is waiting be handled behind what it waits for."""
+        if not self._journeys.postpone(session, message):
+            self._waits.postpone(session, message.handle)
 
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call a function once it is known which node is the home of a room."""

@@ -163,6 +163,10 @@ class Journeys:
                 self._stays.leave(stay)
             self._look(journey)
 
+    def __contains__(self, session: Session) -> bool:
+        """Tell whether a session is on its way."""
+        return session in self._journeys
+
     def postpone(self, session: Session, message: Postponed) -> bool:
         """Keep a message of a session that is on its way; return False if it is not."""
         journey = self._journeys.get(session)

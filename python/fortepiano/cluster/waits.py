@@ -28,6 +28,10 @@ class Waits:
         """Return the number of sessions that wait."""
         return len(self._waiting)
 
+    def __contains__(self, session: Session) -> bool:
+        """Tell whether a session waits."""
+        return session in self._waiting
+
     def begin(self, session: Session) -> None:
         """Let the next messages of a session wait, of which none does so far."""
         self._waiting[session] = []

@@ -116,10 +116,10 @@ _NEVER_WAIT = frozenset({"hi", "devices", "bye"})
 
 def _is_of_room(entry: Entry, shape: Shape) -> bool:
     """Tell whether the home of the sender's room handles a message."""
-    if not isinstance(shape, staff_incoming.Admin) or admin.is_act(shape):
-        return entry.of_room or (
-            isinstance(shape, staff_incoming.Admin) and admin.is_about_own_room(shape)
-        )
+    if not isinstance(shape, staff_incoming.Admin):
+        return entry.of_room
+    if admin.is_act(shape):
+        return admin.is_about_own_room(shape)
     inner = TABLE.get(kind_of(shape.msg))
     return inner is not None and inner.of_room
 
@@ -175,8 +175,9 @@ class Dispatch:
 
     def _receive(self, session: Session, kind: str, message: dict[str, Any], raw: bytes) -> None:
         """Handle a decoded message, and charge its subscriber for what the server sends."""
-        handle = partial(self._receive, session, kind, message, raw)
-        if self._context.elsewhere.postpone(session, Postponed(raw, handle)):
+        if self._context.elsewhere.is_waiting(session):
+            handle = partial(self._receive, session, kind, message, raw)
+            self._context.elsewhere.postpone(session, Postponed(raw, handle))
             return
         queued = self._context.hub.queued_bytes
         try:
@@ -217,8 +218,9 @@ class Dispatch:
             self._receive_binary(session, data)
 
     def _receive_binary(self, session: Session, data: bytes) -> None:
-        handle = partial(self._receive_binary, session, data)
-        if self._context.elsewhere.postpone(session, Postponed(data, handle, is_binary=True)):
+        if self._context.elsewhere.is_waiting(session):
+            handle = partial(self._receive_binary, session, data)
+            self._context.elsewhere.postpone(session, Postponed(data, handle, is_binary=True))
             return
         queued = self._context.hub.queued_bytes
         try:

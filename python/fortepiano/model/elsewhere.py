@@ -125,15 +125,16 @@ class Elsewhere(Protocol):
         """
         ...
 
-    def postpone(self, session: Session, message: Postponed) -> bool:
-        """Let a message wait while it is decided where its session goes.
+    def is_waiting(self, session: Session) -> bool:
+        """Tell whether it is being decided where a session goes, so that its messages wait."""
+        ...
+
+    def postpone(self, session: Session, message: Postponed) -> None:
+        """Let a message of a session that is waiting be handled behind what it waits for.
 
         Args:
             session: The session that sent the message.
             message: The message; it is handled once, or never if the session ends before.
-
-        Returns:
-            False if the session goes nowhere, so that its message need not wait.
         """
         ...
 
@@ -242,9 +243,12 @@ class Alone:
         """Return False: no session is in a room of another node."""
         return False
 
-    def postpone(self, session: Session, message: Postponed) -> bool:
+    def is_waiting(self, session: Session) -> bool:
         """Return False: it is always known where a session goes."""
         return False
+
+    def postpone(self, session: Session, message: Postponed) -> None:
+        """Do nothing: no session is waiting."""
 
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call the function at once."""
