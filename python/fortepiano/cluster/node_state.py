@@ -119,7 +119,6 @@ class RemoteState(msgspec.Struct, omit_defaults=True):
     stay: int
     room: str
     session: SessionFacts
-    is_answered: bool = False
     standing: Standing | None = None
     caused: int = 0
     hears_custom: bool = False

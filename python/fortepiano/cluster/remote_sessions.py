@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from fortepiano.cluster.waits import Waits
     from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
-    from fortepiano.model.room import Room
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
 
@@ -113,7 +112,7 @@ class RemoteSessions:
         self._records = records
         self._waits = waits
         self._handlers = handlers
-        self._counts = Counter[str]()  # by room
+        self._by_room: dict[str, dict[_Remote, None]] = {}
         self._remotes: dict[tuple[int, int], _Remote] = {}
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
@@ -141,9 +140,10 @@ class RemoteSessions:
             self._homes.disown(message.room, message.epoch)
             self._mail.post(nid, NotHome(message.stay))
             return
-        if not self._counts[message.room]:
+        there = self._in(message.room)
+        if not there:
             self._records.begin(room)
-        ended = self._of_room(room, nid) if message.is_first else []
+        ended = [one for one in there if one.nid == nid] if message.is_first else []
         if ended:
             # Their ends were not heard, so the hub takes the node to know the room.
             self._context.hub.resnapshot(room.number, nid)
@@ -182,7 +182,7 @@ class RemoteSessions:
         remote, facts = _Remote(self, nid, message.stay, room), message.session
         session = remote.session = Session(client, remote, facts.user_id, is_bot=facts.is_bot)
         self._remotes[nid, message.stay] = self._by_session[session] = remote
-        self._counts[room] += 1
+        self._by_room.setdefault(room, {})[remote] = None
         return remote
 
     # An upgrade
@@ -201,7 +201,6 @@ class RemoteSessions:
                 remote.stay,
                 remote.room,
                 SessionFacts.of(session),
-                remote.is_answered,
                 remote.standing,
                 remote.caused,
                 *(session in some for some in readers),
@@ -220,8 +219,7 @@ class RemoteSessions:
         """
         for state in states:
             remote = self._open(state.nid, state, state.room)
-            remote.is_answered, remote.standing = state.is_answered, state.standing
-            remote.caused = state.caused
+            remote.standing, remote.caused = state.standing, state.caused
             self._restore(remote.session, state)
         return self.sessions()
 
@@ -243,7 +241,7 @@ class RemoteSessions:
     def enter_again(self) -> None:
         """Let the hub know which sessions are in which rooms, as their nodes do."""
         hub, rooms = self._context.hub, self._context.directory.rooms
-        for name in self._counts:
+        for name in self._by_room:
             if name in rooms:
                 self._records.begin(rooms[name])
         for session in self._by_session:
@@ -343,12 +341,7 @@ class RemoteSessions:
         return sorted(counts, key=lambda nid: (-counts[nid], nid))
 
     def _in(self, room: str) -> list[_Remote]:
-        return [one for one in self._remotes.values() if one.room == room]
-
-    def _of_room(self, room: Room, nid: int) -> list[_Remote]:
-        tabs = (tab for participant in room.participants.values() for tab in participant.tabs)
-        found = (self._by_session.get(tab) for tab in tabs)
-        return [remote for remote in found if remote is not None and remote.nid == nid]
+        return list(self._by_room.get(room, ()))
 
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]
@@ -368,7 +361,6 @@ class RemoteSessions:
     def move(self, session: Session, room: str, wanted: Any) -> None:
         """Let its node put a session, which has left its room, into another one."""
         remote = self._by_session[session]
-        remote.is_answered = True
         self._post(remote, Move(remote.stay, room, wanted))
         self._end(remote)
 
@@ -409,7 +401,6 @@ class RemoteSessions:
     def close(self, remote: _Remote, code: int, reason: str) -> None:
         """End a session, unless it has ended, and let its node close the connection."""
         if remote.session in self._by_session:
-            remote.is_answered = True
             self._depart(remote, has_ended=True)
             self._context.hub.close(remote.session.client, code, reason)
             self._context.hub.detach(remote.session.client)
@@ -433,8 +424,9 @@ class RemoteSessions:
             remote.session, has_ended=has_ended, is_lost=is_lost, is_awaited=is_awaited
         )
         if self._remotes.pop((remote.nid, remote.stay), None) is not None:
-            self._counts[remote.room] -= 1
-            if not self._counts[remote.room]:
-                del self._counts[remote.room]
+            there = self._by_room[remote.room]
+            del there[remote]
+            if not there:
+                del self._by_room[remote.room]
                 self._records.end(remote.room)
         self._by_session.pop(remote.session, None)
