@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -184,7 +183,7 @@ def _kick(context: Context, act: Kick) -> int:
 def _restart(context: Context) -> int:
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     payload = orjson.dumps([notice(text, Code.RESTART)])
-    context.clock.later(_RESTART_SECONDS, partial(context.stop))
+    context.clock.later(_RESTART_SECONDS, context.stop)
     return _notify(context, Notice(payload, is_everybody=True))
 
 

@@ -35,13 +35,11 @@ class Arrivals:
         parts: The parts of this node.
 
     Attributes:
-        gone: The numbers of nodes that are gone, and of which nothing is heeded any more.
         resyncs: How often a home was asked for all about a room since the start.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.gone: set[int] = set()
         self.resyncs = 0
         self._events: dict[str, Callable[..., object]] = {
             "message": self._on_payload,
@@ -103,7 +101,7 @@ class Arrivals:
         """
         kind, *rest = event
         handle = self._events.get(kind)
-        if handle is not None and rest[0] not in self.gone:
+        if handle is not None and rest[0] not in self._parts.homes.gone:
             handle(*rest)
 
     def _on_payload(self, nid: int, payload: bytes) -> None:

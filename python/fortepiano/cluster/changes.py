@@ -80,7 +80,6 @@ class Changes:
 
     def on_node_joined(self, nid: int) -> None:
         """Hear a node, whose number another one may have had that is gone."""
-        self._arrivals.gone.discard(nid)
         self._parts.homes.meet_node(nid)
         self._parts.everybody.nodes.add(nid)
 
@@ -90,7 +89,6 @@ class Changes:
         Messages of it may still come, if it only paused. Nobody heeds them.
         """
         parts = self._parts
-        self._arrivals.gone.add(nid)
         parts.homes.forget_node(nid)
         parts.remotes.on_node_gone(nid)
         parts.asking.on_node_gone(nid)

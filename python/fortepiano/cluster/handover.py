@@ -122,7 +122,7 @@ class Handover:
             parts.remotes.states(),
             listings,
             (parts.everybody.next_question(), parts.asking.next_number()),
-            list(self._arrivals.gone),
+            list(parts.homes.gone),
             parts.watching.nodes(),
             {indexes[session]: code for session, code in self._leaving.items()},
             parts.islands.since(),
@@ -144,7 +144,7 @@ class Handover:
         parts.everybody.listings.restore(state.listings)
         parts.everybody.next_question(state.questions[0])
         parts.asking.next_number(state.questions[1])
-        self._arrivals.gone |= set(state.gone)
+        parts.homes.gone |= set(state.gone)
         return parts.remotes.restore(state.remotes)
 
     def finish(

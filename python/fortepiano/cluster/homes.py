@@ -59,6 +59,7 @@ class Homes:
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
         is_alone: Whether no other node can be reached, so that nothing is asked.
+        gone: The numbers of nodes that are gone, and of which nothing is heeded any more.
         claims: The claims since the start by outcome: this node became the home (`granted`),
             another one was (`refused`), or the registry did not answer (`failed`).
     """
@@ -81,7 +82,7 @@ class Homes:
         self._ending: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
-        self._gone: set[int] = set()
+        self.gone: set[int] = set()
         self._is_failing = False
         self._is_held = False
 
@@ -213,12 +214,12 @@ class Homes:
 
     def forget_node(self, nid: int) -> None:
         """Forget all rooms of another node, which is gone; older answers may still name it."""
-        self._gone.add(nid)
+        self.gone.add(nid)
         self._known = {room: home for room, home in self._known.items() if home.nid != nid}
 
     def meet_node(self, nid: int) -> None:
         """Note that another node is there, perhaps with the number of one that is gone."""
-        self._gone.discard(nid)
+        self.gone.discard(nid)
 
     def reset(self) -> None:
         """Forget everything: the registry knows nothing of this node any more."""
@@ -319,7 +320,7 @@ class Homes:
     ) -> None:
         nid = self.nid
         home = await self._ask(room)
-        if nid != self.nid or (home is not None and home.nid in self._gone):
+        if nid != self.nid or (home is not None and home.nid in self.gone):
             home = None  # this node has got another number meanwhile, or the home is gone
         if home is not None and home.nid == nid:
             self._renew(room, partial(self._reign, room, home, call, done))

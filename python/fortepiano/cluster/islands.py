@@ -201,11 +201,6 @@ class Islands:
 
     # No other node can be reached
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the broker cannot be reached."""
-        return self._is_cut
-
     def cut(self) -> None:
         """Go on without the broker."""
         if not self._is_cut:

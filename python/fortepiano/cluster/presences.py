@@ -110,7 +110,7 @@ class Presences:
             return
         question.silent.discard(nid)
         if message.user is not None:
-            self._handlers().meet(message.user)
+            self._handlers().adopt_profile(message.user)
             self._end(message.number, question.user_id, message.networks)
         elif not question.silent:
             self._end(message.number)

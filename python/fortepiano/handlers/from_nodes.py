@@ -156,12 +156,8 @@ class FromNodes:
         return self._context.hub.queued_bytes - queued
 
     def adopt_profile(self, profile: UserProfile) -> None:
-        """Give a user the profile that another node has."""
+        """Give a user, who need not be known here, the profile that another node has."""
         self._try("userset", lambda: self._adopt(profile))
-
-    def meet(self, profile: UserProfile) -> None:
-        """Know a user of another node, with the profile that the node has."""
-        self._try("hi", lambda: self._adopt(profile))
 
     def _adopt(self, profile: UserProfile) -> None:
         context = self._context

@@ -85,11 +85,7 @@ class NodeHandlers(Protocol):
         ...
 
     def adopt_profile(self, profile: UserProfile) -> None:
-        """Give a user the profile that another node has."""
-        ...
-
-    def meet(self, profile: UserProfile) -> None:
-        """Know a user of another node, with the profile that the node has."""
+        """Give a user, who need not be known here, the profile that another node has."""
         ...
 
     def act(self, act: SharedAct) -> None:
