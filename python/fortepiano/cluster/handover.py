@@ -115,18 +115,18 @@ class Handover:
         streams = {name: hub.pack_home(room.number) for name, room in rooms.items()}
         homes.streams = {name: found for name, found in streams.items() if found is not None}
         return relay, ClusterState(
-            homes,
-            parts.stays.last,
-            parts.stays.states(indexes),
-            parts.journeys.states(indexes),
-            parts.remotes.states(),
-            listings,
-            (parts.everybody.next_question(), parts.asking.next_number()),
-            list(parts.homes.gone),
-            parts.watching.nodes(),
-            {indexes[session]: code for session, code in self._leaving.items()},
-            parts.islands.since(),
-            parts.islands.unmerged(),
+            homes=homes,
+            last_stay=parts.stays.last,
+            replicas=parts.stays.states(indexes),
+            journeys=parts.journeys.states(indexes),
+            remotes=parts.remotes.states(),
+            listings=listings,
+            questions=(parts.everybody.next_question(), parts.asking.next_number()),
+            gone=list(parts.homes.gone),
+            watching_nodes=parts.watching.nodes(),
+            leaving={indexes[session]: code for session, code in self._leaving.items()},
+            since=parts.islands.since(),
+            unmerged=parts.islands.unmerged(),
         )
 
     # The new process

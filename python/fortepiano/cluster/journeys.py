@@ -204,15 +204,15 @@ class Journeys:
         """
         return [
             JourneyState(
-                indexes[journey.session],
-                journey.room,
-                journey.wanted,
-                journey.is_placed,
-                journey.is_return,
-                None if journey.stay is None else journey.stay.number,
-                journey.rounds,
-                journey.refuge,
-                [(message.raw, message.is_binary) for message in journey.waiting],
+                session=indexes[journey.session],
+                room=journey.room,
+                wanted=journey.wanted,
+                is_placed=journey.is_placed,
+                is_return=journey.is_return,
+                stay=None if journey.stay is None else journey.stay.number,
+                rounds=journey.rounds,
+                refuge=journey.refuge,
+                waiting=[(message.raw, message.is_binary) for message in journey.waiting],
             )
             for journey in self._journeys.values()
         ]

@@ -204,10 +204,10 @@ class Stays:
 
     def _state(self, replica: Replica, indexes: Mapping[Session, int]) -> ReplicaState:
         return ReplicaState(
-            replica.name,
-            replica.home,
-            cast("PackedReplica", self._hub.pack_replica(replica.room)),
-            [
+            name=replica.name,
+            home=replica.home,
+            packed=cast("PackedReplica", self._hub.pack_replica(replica.room)),
+            stays=[
                 StayState(
                     stay.number,
                     indexes[stay.session],
@@ -217,10 +217,10 @@ class Stays:
                 )
                 for stay in replica.stays.values()
             ],
-            replica.is_orphan,
-            replica.is_silent,
-            [(indexes[it], raw) for it, raw in replica.unsent if it in indexes],
-            replica.is_new,
+            is_orphan=replica.is_orphan,
+            is_silent=replica.is_silent,
+            unsent=[(indexes[it], raw) for it, raw in replica.unsent if it in indexes],
+            is_new=replica.is_new,
         )
 
     def restore(
