@@ -189,7 +189,10 @@ impl Quotas {
 
     /// Note from which node of a cluster a user plays; 0 is none.
     pub fn note_node(&mut self, nid: u16, slot: QuotaId) {
-        let Some(node) = self.node.get_mut(slot.index()) else { return };
+        if !self.contains(slot) {
+            return;
+        }
+        let node = &mut self.node[slot.index()];
         let nid = i32::from(nid);
         if node.abs() != nid {
             *node = if *node == 0 { nid } else { -nid };
@@ -460,6 +463,13 @@ mod tests {
         assert!(quotas.spend_from(1, slot, 1200));
         assert!(quotas.spend_from(1, slot, 400), "all counts were full");
         assert!(!quotas.spend_from(2, slot, 1));
+    }
+
+    #[test]
+    fn nobody_plays_for_a_free_slot() {
+        let (mut quotas, slot) = one(400, 1200);
+        quotas.remove(slot);
+        assert!(!quotas.spend_from(1, slot, 1));
     }
 
     #[test]
