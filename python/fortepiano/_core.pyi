@@ -1227,6 +1227,13 @@ class Hub:
             nid: The number of the home; None for all homes.
         """
 
+    def cut_replica(self, room: int) -> None:
+        """Let the clients of one replica hear each other at once; see `cut_replicas`.
+
+        Args:
+            room: The number of the replica.
+        """
+
     def promote_replica(self, room: int) -> None:
         """Make a replica a room of this node, with its participants and their clients here.
 

@@ -101,7 +101,7 @@ class Islands:
     def orphan(self, replica: Replica) -> None:
         """Look for another home of a room."""
         replica.is_orphan = replica.is_silent = True
-        self._context.hub.cut_replicas(replica.home.nid)
+        self._context.hub.cut_replica(replica.room)
         self._homes.forget(replica.name)
         self._find_for(replica)
 

@@ -6,6 +6,7 @@ use std::thread::{self, ThreadId};
 use fortepiano_core::hub::stats::FLUSH_BOUNDS;
 use fortepiano_core::hub::{self as core, Refusal, SHARE};
 use fortepiano_core::net::address::parse;
+use fortepiano_core::relay::handover::HomeState;
 use fortepiano_core::settings::{Milliseconds, Seconds};
 use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
@@ -346,15 +347,16 @@ impl Hub {
     }
 
     fn pack_home(&self, room: i64) -> Option<(u64, u32, u64)> {
-        relay_handover::pack_home(self.get(), room)
+        self.get().home_state(slot(room)).map(|it| (it.epoch, it.seq, it.position))
     }
 
     fn unpack_home(&mut self, room: i64, packed: (u64, u32, u64)) {
-        relay_handover::unpack_home(self.get_mut(), room, packed);
+        let (epoch, seq, position) = packed;
+        self.get_mut().restore_home(slot(room), HomeState { epoch, seq, position });
     }
 
     fn enter_again(&mut self, client: i64, room: i64, participant: i64) {
-        relay_handover::enter_again(self.get_mut(), client, room, participant);
+        self.get_mut().restore_remote(slot(client), slot(room), slot(participant));
     }
 
     fn pack_replica<'py>(&self, py: Python<'py>, room: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
@@ -366,11 +368,11 @@ impl Hub {
     }
 
     fn stay_participant(&self, stay: u32) -> Option<u32> {
-        relay_handover::stay_participant(self.get(), stay)
+        self.get().stay_participant(stay)
     }
 
     fn reserve_participants(&mut self, numbers: Vec<u32>) {
-        relay_handover::reserve_participants(self.get_mut(), numbers);
+        self.get_mut().reserve_participants(numbers);
     }
 
     fn add_participant_again(
@@ -382,11 +384,15 @@ impl Hub {
         x: &[u8],
         y: &[u8],
     ) -> Option<u32> {
-        relay_handover::add_participant_again(self.get_mut(), number, room, id, head, x, y)
+        self.get_mut().restore_participant(number, slot(room), id, head, x, y).map(SlotId::number)
     }
 
     fn cut_replicas(&mut self, nid: Option<u16>) {
         self.get_mut().cut_replicas(nid);
+    }
+
+    fn cut_replica(&mut self, room: i64) {
+        self.get_mut().cut_replica(slot(room));
     }
 
     fn promote_replica(&mut self, room: i64) {

@@ -1,8 +1,7 @@
 //! The state of the relay that one process hands to the next, for Python.
 
 use fortepiano_core::hub::Hub;
-use fortepiano_core::relay::handover::{EchoesState, HomeState, RelayState, ReplicaState};
-use fortepiano_core::slots::SlotId;
+use fortepiano_core::relay::handover::{EchoesState, RelayState, ReplicaState};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -24,22 +23,6 @@ pub(crate) fn unpack_relay(hub: &mut Hub, packed: &Bound<'_, PyDict>) -> PyResul
     let (seq, posted, heard) = (needed(packed, "seq")?, needed(packed, "posted")?, needed(packed, "heard")?);
     hub.restore_relay(&RelayState { seq, posted, heard });
     Ok(())
-}
-
-/// Return the place of a room in its stream.
-pub(crate) fn pack_home(hub: &Hub, room: i64) -> Option<(u64, u32, u64)> {
-    hub.home_state(slot(room)).map(|it| (it.epoch, it.seq, it.position))
-}
-
-/// Go on with the stream of a room.
-pub(crate) fn unpack_home(hub: &mut Hub, room: i64, packed: (u64, u32, u64)) {
-    let (epoch, seq, position) = packed;
-    hub.restore_home(slot(room), HomeState { epoch, seq, position });
-}
-
-/// Put a connection at an edge into a room again.
-pub(crate) fn enter_again(hub: &mut Hub, client: i64, room: i64, participant: i64) {
-    hub.restore_remote(slot(client), slot(room), slot(participant));
 }
 
 /// Return a replica.
@@ -72,27 +55,4 @@ pub(crate) fn unpack_replica(hub: &mut Hub, room: i64, packed: &Bound<'_, PyDict
     };
     hub.restore_replica(slot(room), &state);
     Ok(())
-}
-
-/// Return the home's number of a participant.
-pub(crate) fn stay_participant(hub: &Hub, stay: u32) -> Option<u32> {
-    hub.stay_participant(stay)
-}
-
-/// Keep numbers of participants free.
-pub(crate) fn reserve_participants(hub: &mut Hub, numbers: Vec<u32>) {
-    hub.reserve_participants(numbers);
-}
-
-/// Add a participant under its number.
-pub(crate) fn add_participant_again(
-    hub: &mut Hub,
-    number: u32,
-    room: i64,
-    id: &[u8],
-    head: &[u8],
-    x: &[u8],
-    y: &[u8],
-) -> Option<u32> {
-    hub.restore_participant(number, slot(room), id, head, x, y).map(SlotId::number)
 }

@@ -41,6 +41,7 @@ impl Hub {
         self.is_owed_flush = false;
         self.handler_budget.renew();
         self.now = self.clock.now();
+        self.check_echoes();
         self.publish_due();
         let until = self.now + self.share;
         let mut is_over = false;

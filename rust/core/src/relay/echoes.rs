@@ -84,11 +84,16 @@ impl Hub {
         let wanted = relay.replicas.iter().filter(|((home, _), _)| nid.is_none_or(|nid| nid == *home));
         let rooms: Vec<RoomId> = wanted.map(|(_, room)| *room).collect();
         for room in rooms {
-            if let Some(replica) = self.replica_mut(room) {
-                replica.echoes.is_cut = true;
-            }
-            self.play_unechoed(room);
+            self.cut_replica(room);
         }
+    }
+
+    /// Let the people of one replica hear each other at once; see [`Hub::cut_replicas`].
+    pub fn cut_replica(&mut self, room: RoomId) {
+        if let Some(replica) = self.replica_mut(room) {
+            replica.echoes.is_cut = true;
+        }
+        self.play_unechoed(room);
     }
 
     /// Go on waiting for the messages of a replica that was restored.
@@ -151,7 +156,7 @@ impl Hub {
     }
 
     /// Find replicas whose home has not answered in time.
-    pub(super) fn check_echoes(&mut self) {
+    pub(crate) fn check_echoes(&mut self) {
         let now = self.now;
         let Some(relay) = self.relay.as_deref_mut().filter(|it| !it.unechoed.is_empty()) else { return };
         let mut rooms = std::mem::take(&mut relay.unechoed);

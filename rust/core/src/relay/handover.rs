@@ -157,8 +157,8 @@ impl Hub {
     pub fn stay_participant(&self, stay: u32) -> Option<u32> {
         let client = self.clients.get(self.relay.as_deref()?.inside(stay)?)?;
         let RoomRelay::Replica(replica) = self.rooms.get(client.room)?.relay.as_deref()? else { return None };
-        let numbers = replica.home_numbers();
-        Some(client.participant.and_then(|id| numbers.get(&id).copied()).unwrap_or(UNKNOWN))
+        let number = |id| replica.numbers.iter().find(|(_, it)| **it == id).map(|(number, _)| *number);
+        Some(client.participant.and_then(number).unwrap_or(UNKNOWN))
     }
 
     /// Keep numbers free for the participants that had them; nobody is here yet.

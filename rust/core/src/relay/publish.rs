@@ -130,7 +130,6 @@ impl Hub {
 
     /// Publish what is due of all rooms and to all homes.
     pub(crate) fn publish_due(&mut self) {
-        self.check_echoes();
         let Some(relay) = self.relay.as_deref_mut() else { return };
         if relay.rooms_to_publish.is_empty() && relay.nodes_to_publish.is_empty() {
             return;
