@@ -287,11 +287,9 @@ fn step(py: Python<'_>, hub: &mut Hub, bus: &mut Connection) -> PyResult<Option<
             if let Some(event) = relay::event(py, hub.receive_publication(channel, message))? {
                 return Ok(Some((EVENT, event)));
             }
-        } else if let Incoming::Unheard(nid) = incoming {
-            let event = ("unheard", nid).into_pyobject(py)?;
-            return Ok(Some((EVENT, event.into_any().unbind())));
         } else {
-            return Ok(Some((ANSWER, answer(py, incoming)?)));
+            let kind = if matches!(incoming, Incoming::Unheard(_)) { EVENT } else { ANSWER };
+            return Ok(Some((kind, answer(py, incoming)?)));
         }
     }
     Ok(None)

@@ -223,8 +223,7 @@ impl Hub {
         }
         self.record_positions(room);
         self.publish_room(room);
-        let it = self.rooms.get_mut(room).and_then(|room| room.relay.as_deref_mut());
-        let Some(home) = it.and_then(RoomRelay::home) else { return };
+        let Some(home) = self.home_mut(room) else { return };
         let (epoch, position) = (home.epoch, home.position);
         self.stats.sent_frames += 1;
         self.post_to(client, Kind::Participants, |out, stay| {
@@ -263,10 +262,14 @@ impl Hub {
         self.need_flush();
     }
 
+    /// Return the state of a room whose home is here.
+    pub(super) fn home_mut(&mut self, room: RoomId) -> Option<&mut Home> {
+        self.rooms.get_mut(room)?.relay.as_deref_mut()?.home()
+    }
+
     /// Append an item to the stream of a room, if its home is here.
     pub(crate) fn record(&mut self, room: RoomId, item: &Item<'_>) {
-        let it = self.rooms.get_mut(room).and_then(|room| room.relay.as_deref_mut());
-        if let Some(home) = it.and_then(RoomRelay::home) {
+        if let Some(home) = self.home_mut(room) {
             home.record(item);
             self.stream_grew(room);
         }

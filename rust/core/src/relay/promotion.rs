@@ -56,24 +56,16 @@ impl Records {
 impl Hub {
     /// Set what the next home of a room must know, except chat; the home of the room is here.
     pub fn set_record(&mut self, room: RoomId, record: &[u8]) {
-        if let Some(home) = self.home_mut(room) {
-            home.records.set(record);
-            home.record(&Item::Record(record));
-            self.stream_grew(room);
-        }
+        let Some(home) = self.home_mut(room) else { return };
+        home.records.set(record);
+        self.record(room, &Item::Record(record));
     }
 
     /// Add a line of chat that the next home of a room must know; see [`Item::Line`].
     pub fn add_line(&mut self, room: RoomId, line: &[u8], most: u16) {
-        if let Some(home) = self.home_mut(room) {
-            home.records.add_line(line, most);
-            home.record(&Item::Line { most, line });
-            self.stream_grew(room);
-        }
-    }
-
-    pub(super) fn home_mut(&mut self, room: RoomId) -> Option<&mut super::Home> {
-        self.rooms.get_mut(room)?.relay.as_deref_mut()?.home()
+        let Some(home) = self.home_mut(room) else { return };
+        home.records.add_line(line, most);
+        self.record(room, &Item::Line { most, line });
     }
 
     /// Return what the home of a replica has told for the next home: a record, and lines of chat.
