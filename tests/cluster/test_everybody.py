@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -11,6 +10,7 @@ import pytest
 
 from support.cluster import Cluster, run_cluster
 from support.presets import LOUD, UNHURRIED
+from support.processor import load
 from support.websocket_clients import Client, Clients, new_address, new_room
 
 pytestmark = pytest.mark.timeout(120)
@@ -47,7 +47,7 @@ async def staff_at(clients: Clients, token: str) -> Client:
 
 def limit() -> float:
     """Return how long something may take that holds within a second."""
-    return SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return SOON * load()
 
 
 def run(cluster: Cluster, *arguments: str) -> str:

@@ -27,12 +27,6 @@ def running() -> Iterator[Fallible]:
         yield made
 
 
-@pytest.fixture
-async def three(running: Fallible) -> Fallible:
-    await asyncio.to_thread(running.ready)
-    return running
-
-
 @pytest.mark.parametrize(
     ("which", "directions"),
     [

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from support.fallible import Fallible, fallible_cluster
+from support.fallible import Fallible
 from support.websocket_clients import new_address, new_room
 from support.witness import HEARD_SECONDS, Witnesses, longest_silence
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Fallible]:
-    with fallible_cluster() as made:
-        yield made
-
-
-@pytest.fixture
-async def three(running: Fallible) -> Fallible:
-    await asyncio.to_thread(running.ready)
-    return running
 
 
 async def test_an_edge_is_killed(three: Fallible) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
 from contextlib import closing
 
 import pytest
 
 from support.cluster import Cluster
+from support.processor import load
 from support.raw_person import RawPerson, delays
 from support.websocket_clients import new_room
 
@@ -24,7 +24,7 @@ P99_SECONDS = 0.1
 @pytest.mark.parametrize("way", list(itertools.product((0, 1), repeat=2)), ids=str)
 def test_a_note_comes_soon(pair: Cluster, way: tuple[int, int]) -> None:
     room = new_room()
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    busy = load()
     with (
         closing(RawPerson(pair.nodes[0], room)),
         closing(RawPerson(pair.nodes[way[0]], room)) as player,

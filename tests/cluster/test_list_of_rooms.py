@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +12,7 @@ import pytest
 from support.cluster import Cluster, run_cluster
 from support.crowd import Crowd, many_files
 from support.presets import UNHURRIED
+from support.processor import load
 from support.raw_peer import TEXT, RawPeer, frame
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -69,7 +69,7 @@ async def test_the_list_comes_soon(crowded: Cluster, number: int) -> None:
     await peer.handshake(frame(TEXT, b'[{"m":"hi"}]'))
     reader = Reader(peer)
     await reader.ask_until_complete()
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    busy = load()
     found = [await reader.ask() for _ in range(ROUNDS)]
     print([f"{1e3 * seconds:.1f} ms" for seconds, _ in found])
     await peer.vanish()

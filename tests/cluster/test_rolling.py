@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -25,18 +25,6 @@ PAUSE_SECONDS = 3.0
 
 GAP_SECONDS = 0.8
 """The longest silence of others when a home stops: 0.3 s, and the same allowance."""
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Fallible]:
-    with fallible_cluster() as made:
-        yield made
-
-
-@pytest.fixture
-async def three(running: Fallible) -> Fallible:
-    await asyncio.to_thread(running.ready)
-    return running
 
 
 class Walkers:
@@ -167,8 +155,7 @@ async def test_another_process_goes_on_with_all_that_a_room_is(three: Fallible) 
         for client in (holder, far):
             await client.assert_silent()
         await holder.send({"m": "kickban", "_id": friend.id, "ms": 1000})
-        moved = await friend.expect("ch", where=lambda ch: ch["ch"]["_id"] == "test/awkward")
-        assert moved["ch"]["_id"] == "test/awkward"
+        await friend.expect("ch", where=lambda ch: ch["ch"]["_id"] == "test/awkward")
 
 
 async def test_a_new_process_that_fails_late_changes_nothing(

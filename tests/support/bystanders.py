@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from support.processor import Spending, spending
+from support.processor import Spending, load, spending
 from support.raw_peer import TEXT, arrival, frame
 from support.server import Server, environment
 
@@ -155,14 +155,9 @@ def _print(attack: str, spent: Spending, before: Played, during: Played, memory:
 
 def _assert_quick(before: Played, during: Played, most_ms: float | None) -> None:
     """Assert that notes are as quick as before; None: load multiplies the bounds of equals."""
-    most, busy = (_SHARED_MS, _load()) if most_ms is None else (most_ms, 1.0)
+    most, busy = (_SHARED_MS, load()) if most_ms is None else (most_ms, 1.0)
     assert during.median <= max(_MOST_MS, 3 * before.median) * busy, (before, during)
     assert during.p99 <= max(most, 3 * before.p99) * busy, (before, during)
-
-
-def _load() -> float:
-    """Return how many processes want each core, at least one."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _settled(server: Server, most: int) -> int:

@@ -98,30 +98,33 @@ class Fallible:
         }
         return {what: which for what, which in found.items() if which}
 
-    def keys(self) -> set[str]:
-        """Return the rooms that have a home, as the broker knows them."""
-        with self.broker.client() as client:
+    def keys(self, broker: RedisServer | None = None) -> set[str]:
+        """Return the rooms that have a home, as the broker, or another one, knows them."""
+        with (broker or self.broker).client() as client:
             found = client.hkeys(f"{{{self.cluster.prefix}}}:c:homes")
         return set(found)  # type: ignore[arg-type]  # redis-py's stubs know no synchronous client
 
 
 @contextmanager
 def fallible_cluster(
-    count: int = 3, *, has_links: bool = False, broker_url: str = "", **settings: str
+    count: int = 3,
+    *,
+    has_links: bool = False,
+    broker: RedisServer | None = None,
+    broker_url: str = "",
+    **settings: str,
 ) -> Iterator[Fallible]:
     """Run such a cluster during a `with` block.
 
     Args:
         count: How many nodes.
         has_links: Whether each node has a proxy of its own before the broker.
-        broker_url: The URL of another broker, which the caller runs.
+        broker: The broker, if the caller runs it.
+        broker_url: The URL of the broker, if not its own.
         settings: Environment variables of all nodes.
     """
-    with (
-        ExitStack() as stack,
-        run_redis("--appendonly", "no") as store,
-        run_redis("--appendonly", "no") as broker,
-    ):
+    with ExitStack() as stack, run_redis("--appendonly", "no") as store:
+        broker = broker or stack.enter_context(run_redis("--appendonly", "no"))
         url = broker_url or broker.url
         shared = UNHURRIED | LOUD | {"FORTEPIANO_CLUSTER__URL": url} | settings
         cluster = Cluster(store, count, **shared)

@@ -10,7 +10,7 @@ from time import monotonic
 
 from support.server import Server
 
-__all__ = ["Spending", "processor_seconds", "spending"]
+__all__ = ["Spending", "load", "processor_seconds", "spending"]
 
 
 def processor_seconds(pid: int) -> float:
@@ -40,3 +40,8 @@ def spending(server: Server) -> Iterator[Spending]:
     yield spent
     spent.seconds = monotonic() - began
     spent.cpu_seconds = processor_seconds(server.pid) - used
+
+
+def load() -> float:
+    """Return how many processes want each core, at least one."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

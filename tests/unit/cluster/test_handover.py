@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -47,10 +47,8 @@ TestRolling.settings = settings(max_examples=30, stateful_step_count=30, deadlin
 
 
 @pytest.fixture
-def fabric() -> Iterator[Fabric]:
-    made = Fabric(3)
-    yield made
-    made.close()
+def fabric(clusters: Callable[..., Fabric]) -> Fabric:
+    return clusters(3)
 
 
 MOMENTS: list[Callable[[Fabric], object]] = [
@@ -124,9 +122,9 @@ def test_nobody_notices_another_process(fabric: Fabric) -> None:
     assert people[1].kinds() in (["ch"], ["bye"])
 
 
-def test_a_state_of_a_server_alone_begins_anew(fabric: Fabric) -> None:
+def test_a_state_of_a_server_alone_has_no_node(clusters: Callable[..., Fabric]) -> None:
     """Of a version that knew nothing of nodes: it hands over none of their sessions."""
-    alone = Fabric(1)
+    alone = clusters(1)
     client = alone.nodes[0].enter("a" * 24, "room")
     links = alone.nodes[0].engine.connections()
     state, descriptor = capture(alone.nodes[0].context, links, with_store=False)
@@ -138,7 +136,6 @@ def test_a_state_of_a_server_alone_begins_anew(fabric: Fabric) -> None:
     older: State = decode(msgspec.msgpack.encode(plain))
     assert (older.node, older.has_bus, descriptor) == (b"", False, -1)
     assert client.session.participant is not None
-    alone.close()
 
 
 def test_a_room_is_handed_to_the_node_with_most_of_its_people(fabric: Fabric) -> None:
